@@ -1,0 +1,1 @@
+"""A pipeline's job → the job payload: its variables and scripts. Pure."""

@@ -1,0 +1,1 @@
+"""`tracekeeper run`: jobs from this checkout, in one process, with the runner's own code."""

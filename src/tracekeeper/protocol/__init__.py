@@ -1,0 +1,1 @@
+"""The messages of GitLab's Runner API, for both sides. Pure."""

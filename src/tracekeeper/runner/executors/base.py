@@ -1,0 +1,93 @@
+"""The interface between a job and the thing that runs it.
+
+One executor object serves one job. The order of calls is
+
+    prepare → put_sources → put_archive* → run(script) → run(after_script)? → collect* → cleanup
+
+`cleanup` is always called, also after a failed `prepare` and after cancellation, and leaves no
+process, container, network, volume or file behind. Every other call may raise `JobError` (a
+plain sentence with GitLab's failure reason) and may be cancelled at any await.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from tracekeeper.protocol.payload import Step
+
+
+class Output(Protocol):
+    """Where a script's output goes. Calls return quickly; bytes are copied when kept."""
+
+    def write(self, data: bytes, *, at: int | None = None) -> None:
+        """Append script output. `at` is microseconds since the epoch (None: now)."""
+        ...
+
+    def preview(self, data: bytes) -> None:
+        """Show the unfinished line `data`; it is not recorded (docker only, where the record
+        has finished lines only). Empty data takes the preview back."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Append a line of the runner's own to the trace."""
+        ...
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """How a step ended.
+
+    `exit_code` is the script's own (128 + signal where a signal ended it). `complete` says that
+    every byte of its output has been written; if not, `doubt` is the sentence that says why.
+    `oom` marks a kill by the kernel's memory limit.
+    """
+
+    exit_code: int
+    complete: bool = True
+    doubt: str = ""
+    oom: bool = False
+
+
+class CollectedFiles(Protocol):
+    """Files of the job's workspace as the executor hands them out."""
+
+    root: Path
+    """A directory on this machine that holds the files at their paths relative to the project.
+    For the shell executor it is the project directory itself."""
+
+
+class Executor(Protocol):
+    """Runs the steps of one job."""
+
+    name: str
+    """``shell`` or ``docker``, as in config.toml."""
+
+    project_dir: str
+    """CI_PROJECT_DIR, as the script sees it."""
+
+    async def prepare(self, output: Output) -> None:
+        """Make the place where scripts run: directories, or image, network, services, container."""
+        ...
+
+    async def put_sources(self, output: Output) -> None:
+        """Put the checkout at `project_dir`."""
+        ...
+
+    async def put_archive(self, archive: Path) -> None:
+        """Unpack a zip of artifacts or cache over `project_dir`, safely."""
+        ...
+
+    async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
+        """Run one script to its end. Cancelling this call stops the script with its whole process
+        group or container: first SIGTERM, then, after a grace period, SIGKILL."""
+        ...
+
+    def collect(self, paths: Sequence[str]) -> AbstractAsyncContextManager[CollectedFiles]:
+        """Hand out the files under the literal prefixes of the globs `paths`."""
+        ...
+
+    async def cleanup(self) -> None:
+        """Remove everything that was made. Never raises for things already gone."""
+        ...

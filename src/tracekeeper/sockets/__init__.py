@@ -1,0 +1,1 @@
+"""Socket options: the only place where they are chosen."""

@@ -1,0 +1,1 @@
+"""Git checkouts, globs, archives and caches."""
