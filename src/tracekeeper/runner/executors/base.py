@@ -9,7 +9,7 @@ process, container, network, volume or file behind. Every other call may raise `
 plain sentence with GitLab's failure reason) and may be cancelled at any await.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,18 @@ class Output(Protocol):
         ...
 
 
+class Sources(Protocol):
+    """The checkout that a job works on, frozen when the run began."""
+
+    def materialize(self, dest: Path) -> None:
+        """Make a fresh copy at `dest`, which does not exist yet. Blocks."""
+        ...
+
+    def tar(self, prefix: str) -> Iterator[bytes]:
+        """A tar stream of the copy, every path below `prefix`, for upload to a container."""
+        ...
+
+
 class StepResult(msgspec.Struct, frozen=True):
     """How a step ended.
 
@@ -48,14 +60,6 @@ class StepResult(msgspec.Struct, frozen=True):
     complete: bool = True
     doubt: str = ""
     oom: bool = False
-
-
-class CollectedFiles(Protocol):
-    """Files of the job's workspace as the executor hands them out."""
-
-    root: Path
-    """A directory on this machine that holds the files at their paths relative to the project.
-    For the shell executor it is the project directory itself."""
 
 
 class Executor(Protocol):
@@ -84,8 +88,9 @@ class Executor(Protocol):
         group or container: first SIGTERM, then, after a grace period, SIGKILL."""
         ...
 
-    def collect(self, paths: Sequence[str]) -> AbstractAsyncContextManager[CollectedFiles]:
-        """Hand out the files under the literal prefixes of the globs `paths`."""
+    def collect(self, paths: Sequence[str]) -> AbstractAsyncContextManager[Path]:
+        """A directory on this machine that holds the files under the literal prefixes of the
+        globs `paths`, as they lie below `project_dir`; for the shell executor `project_dir`."""
         ...
 
     async def cleanup(self) -> None:
