@@ -147,14 +147,14 @@ def _counted(status: Status, allow_failure: bool) -> str:
 
 def _dominant(found: set[str]) -> Status:
     """The status of a mixture: the first of these that is in it."""
-    if "canceling" in found:
-        return "canceling"
     if found & {"running", "pending"}:
         return "running"
     for status in ("waiting_for_resource", "manual", "scheduled"):
         if status in found:
             return status
-    return "running" if "created" in found else "failed"
+    if "created" in found:
+        return "running"
+    return "canceling" if "canceling" in found else "failed"
 
 
 def markdown_table() -> str:
