@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Run a command with a Docker Engine at hand:  scripts/engine.py COMMAND [ARGUMENT...]
+
+An Engine that answers on $DOCKER_HOST or on the local socket is used as it is. If none does, and
+this is root on Linux with dockerd installed, one is started for as long as the command runs: with
+data, sockets and a network namespace of its own, so that nothing on the host changes and no other
+Engine is disturbed. Its containers have no way out, and need none: the image that the tests use is
+made from the local busybox.
+
+Where no Engine can be had, that is said and the command runs without one.
+"""
+
+import contextlib
+import http.client
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+LOCAL = "unix:///var/run/docker.sock"
+IMAGE = "busybox"
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def request(host: str, method: str, target: str, body: bytes | None = None) -> int:
+    """Send one request to the Engine at `host` (unix://…) and return the answer's status."""
+    with contextlib.closing(UnixConnection(host.removeprefix("unix://"))) as connection:
+        connection.request(method, target, body)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+
+def answers(host: str) -> bool:
+    try:
+        return request(host, "GET", "/_ping") == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def main() -> int:
+    command = sys.argv[1:]
+    if not command:
+        sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    host = os.environ.get("DOCKER_HOST", LOCAL)
+    if not host.startswith("unix://") or answers(host):
+        say(f"using the one at {host}")
+        return run(command, host)
+    if why := cannot_start():
+        say(f"none: {host} does not answer, and {why}")
+        return subprocess.call(command)
+    with started_engine() as host:
+        return run(command, host)
+
+
+def say(text: str) -> None:
+    print(f"Docker Engine: {text}", flush=True)
+
+
+def run(command: list[str], host: str) -> int:
+    if host.startswith("unix://"):
+        ensure_image(host)
+    return subprocess.call(command, env=os.environ | {"DOCKER_HOST": host})
+
+
+# ----------------------------------------------------------------------------- an own Engine
+
+
+def cannot_start() -> str:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "starting one takes root on Linux"
+    if not shutil.which("dockerd"):
+        return "dockerd is not installed"
+    return ""
+
+
+@contextlib.contextmanager
+def started_engine() -> Iterator[str]:
+    """Start an Engine, yield its URL, and leave nothing of it behind."""
+    home = Path(tempfile.mkdtemp(prefix="tk-engine-"))
+    host = f"unix://{home}/docker.sock"
+    daemon = start(home, host)
+    try:
+        wait_until_it_answers(daemon, host, home / "log")
+        yield host
+    finally:
+        stop(daemon, home)
+
+
+def start(home: Path, host: str) -> subprocess.Popen[bytes]:
+    mount_cgroups()
+    command = [
+        *("unshare", "--net", "--", "dockerd"),
+        *("--host", host),
+        *("--data-root", str(home / "data")),
+        *("--exec-root", str(home / "exec")),
+        *("--pidfile", str(home / "pid")),
+        *([] if iptables_work() else ["--iptables=false", "--ip6tables=false"]),
+    ]
+    say(f"starting one at {host}")
+    with (home / "log").open("wb") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def mount_cgroups() -> None:
+    """Mount the control groups where no init system has done it (small virtual machines)."""
+    if " - cgroup" not in Path("/proc/self/mountinfo").read_text():
+        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=False)
+
+
+def iptables_work() -> bool:
+    check = ["unshare", "--net", "--", "iptables", "--table", "nat", "--list"]
+    return subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+
+def wait_until_it_answers(daemon: subprocess.Popen[bytes], host: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(host):
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            tail = log.read_text(errors="replace").splitlines()[-20:]
+            sys.exit("\n".join(["Docker Engine: it did not start. Its last words:", *tail]))
+        time.sleep(0.1)
+
+
+def stop(daemon: subprocess.Popen[bytes], home: Path) -> None:
+    say("stopping it")
+    daemon.terminate()
+    try:
+        daemon.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(daemon.pid, signal.SIGKILL)
+        daemon.wait()
+    for mount in reversed(mounts_below(home)):
+        subprocess.run(["umount", "--lazy", mount], check=False)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def mounts_below(home: Path) -> list[str]:
+    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [mount for mount in mounts if mount.startswith(f"{home}/")]
+
+
+# --------------------------------------------------------------------------------- the image
+
+
+def ensure_image(host: str) -> None:
+    """Import busybox:latest from this machine's static busybox if the Engine lacks it."""
+    if request(host, "GET", f"/images/{IMAGE}:latest/json") == http.HTTPStatus.OK:
+        return
+    busybox = shutil.which("busybox")
+    if not busybox:
+        say(f"it has no image {IMAGE}:latest, and no busybox is installed to make one from")
+        return
+    query = urllib.parse.urlencode(
+        {"fromSrc": "-", "repo": IMAGE, "tag": "latest", "changes": 'CMD ["sh"]'}
+    )
+    request(host, "POST", f"/images/create?{query}", root_file_system(Path(busybox)))
+    say(f"made the image {IMAGE}:latest from {busybox}")
+
+
+def root_file_system(busybox: Path) -> bytes:
+    """A tar archive with busybox, a link for each of its commands, and what programs look for."""
+    listing = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        add_directories(tar)
+        add_file(tar, "bin/busybox", busybox.read_bytes(), 0o755)
+        for name in sorted(set(listing.stdout.split()) - {"busybox"}):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        add_file(
+            tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
+        )
+        add_file(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    return archive.getvalue()
+
+
+def add_directories(tar: tarfile.TarFile) -> None:
+    for name, mode in {"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777}.items():
+        directory = tarfile.TarInfo(name)
+        directory.type, directory.mode = tarfile.DIRTYPE, mode
+        tar.addfile(directory)
+
+
+def add_file(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    tar.addfile(entry, io.BytesIO(data))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
