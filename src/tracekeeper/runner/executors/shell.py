@@ -151,8 +151,8 @@ class ShellExecutor:
     async def _gone(self, process: subprocess.Popen[bytes]) -> None:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._grace
-        while self._living(process) and clock() < deadline:
-            await asyncio.sleep(POLL)  # noqa: ASYNC110 - nothing announces an orphan's end
+        while self._living(process) and clock() < deadline:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(POLL)
 
 
 async def _exited(process: subprocess.Popen[bytes]) -> None:

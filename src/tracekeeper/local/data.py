@@ -1,0 +1,172 @@
+"""Where runs are kept: the data directory of a project.
+
+    .tracekeeper/
+      .gitignore            ignores everything here, itself included
+      id                    names this directory on containers and processes
+      cache/                caches, kept between runs
+      runs/1/
+        lock                held (flock) as long as the run goes on
+        events.jsonl        everything that happened, one JSON object a line
+        jobs/2-test/        trace, journal, result.json, artifacts/
+
+A run whose lock is free and which has no `run_finished` event was killed; see `leftovers`.
+"""
+
+import fcntl
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracekeeper.errors import StorageError, UsageError
+
+NAME = ".tracekeeper"
+JOBS_PER_RUN = 100_000
+"""Job ids are run × this + the job's place in the run: unique, and they tell the run."""
+
+
+class JobDirectory:
+    """The files of one job."""
+
+    def __init__(self, path: Path, job_id: int) -> None:
+        self.path = path
+        self.job_id = job_id
+
+    @property
+    def trace(self) -> Path:
+        """The trace bytes."""
+        return self.path / "trace"
+
+    @property
+    def result(self) -> Path:
+        """The job's result and ledger as JSON; there once the job has ended."""
+        return self.path / "result.json"
+
+    @property
+    def artifacts(self) -> Path:
+        """The directory of its artifact archives; may not exist."""
+        return self.path / "artifacts"
+
+
+class RunDirectory:
+    """The files of one run. `number` counts up from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = int(path.name)
+
+    @property
+    def events(self) -> Path:
+        """The run's events, one JSON object a line."""
+        return self.path / "events.jsonl"
+
+    def new_job(self, job_id: int, name: str) -> JobDirectory:
+        """Make the directory of a job."""
+        path = self.path / "jobs" / f"{job_id % JOBS_PER_RUN}-{_slug(name)}"
+        path.mkdir(parents=True)
+        return JobDirectory(path, job_id)
+
+    def job(self, job_id: int) -> JobDirectory | None:
+        """The directory of a job that has begun, else None."""
+        for path in (self.path / "jobs").glob(f"{job_id % JOBS_PER_RUN}-*"):
+            return JobDirectory(path, job_id)
+        return None
+
+    def locked(self) -> bool:
+        """Whether the run still goes on."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+
+class DataDirectory:
+    """The data directory of one project. `open` makes it, `find` only looks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = (path / "id").read_text().strip()
+
+    @classmethod
+    def open(cls, path: Path) -> "DataDirectory":
+        """The data directory at `path`, made if it is not there. Raises StorageError."""
+        try:
+            (path / "runs").mkdir(parents=True, exist_ok=True)
+            _write_once(path / ".gitignore", "*\n")
+            _write_once(path / "id", f"{uuid.uuid4()}\n")
+            return cls(path)
+        except OSError as error:
+            raise StorageError(
+                f"runs cannot be kept in {path}: {error.strerror}",
+                hint="choose another directory with --data",
+            ) from error
+
+    @classmethod
+    def find(cls, path: Path) -> "DataDirectory":
+        """The data directory at `path`. Raises UsageError where nothing was kept yet."""
+        if not (path / "id").exists():
+            raise UsageError(f"nothing is kept in {path}", hint="`tracekeeper run` starts a run")
+        return cls(path)
+
+    @property
+    def cache(self) -> Path:
+        """The directory of caches; may not exist."""
+        return self.path / "cache"
+
+    def runs(self) -> list[RunDirectory]:
+        """Every run that is kept, the oldest first."""
+        names = (name for name in os.listdir(self.path / "runs") if name.isdigit())
+        return [RunDirectory(self.path / "runs" / name) for name in sorted(names, key=int)]
+
+    def run(self, number: int) -> RunDirectory:
+        """The run with this number. Raises UsageError where it is not kept."""
+        path = self.path / "runs" / str(number)
+        if not path.is_dir():
+            raise UsageError(f"run {number} is not kept in {self.path}")
+        return RunDirectory(path)
+
+    def new_run(self) -> tuple[RunDirectory, int]:
+        """Make the directory of a new run and lock it: (run, descriptor that holds the lock)."""
+        for number in self._numbers():
+            path = self.path / "runs" / str(number)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            return RunDirectory(path), fd
+        raise AssertionError("numbers never end")
+
+    def _numbers(self) -> Iterator[int]:
+        runs = self.runs()
+        number = runs[-1].number if runs else 0
+        while True:
+            number += 1
+            yield number
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "job"
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file unless it is there; two of us may do so at once."""
+    if path.exists():
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(text)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
