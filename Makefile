@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 ENGINE := $(BIN)/python scripts/engine.py
 export PYTHON VENV
 
-.PHONY: help run test unit integration faults lint format types coverage bench clean servers
+.PHONY: help run test unit integration faults lint style types format coverage bench clean servers
 
 help:
 	@echo 'make run          run the example pipeline'
@@ -37,7 +37,9 @@ integration: $(VENV)/.dev servers
 faults: $(VENV)/.dev servers
 	TRACEKEEPER_FAULTS=full $(ENGINE) $(PYTEST) tests/faults
 
-lint: $(VENV)/.dev types
+lint: style types
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

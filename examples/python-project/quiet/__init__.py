@@ -1,0 +1,3 @@
+"""Finds the silences in a log."""
+
+__version__ = "1.0"
