@@ -26,7 +26,7 @@ run: $(VENV)/.run
 	$(BIN)/tracekeeper run -C examples/python-project
 
 test: $(VENV)/.dev servers
-	$(ENGINE) $(PYTEST) -n $(WORKERS) --dist loadgroup
+	$(ENGINE) $(PYTEST) -n $(WORKERS)
 
 unit: $(VENV)/.dev
 	$(PYTEST) -n $(WORKERS) tests/unit

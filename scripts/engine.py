@@ -158,7 +158,6 @@ def wait_until_it_answers(daemon: subprocess.Popen[bytes], host: str, log: Path)
 
 
 def stop(daemon: subprocess.Popen[bytes], home: Path) -> None:
-    say("stopping it")
     daemon.terminate()
     try:
         daemon.wait(STOP_SECONDS)

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TEST_ALL = os.environ.get("TRACEKEEPER_TEST_ALL") == "1"
 SESSION = "TRACEKEEPER_TEST_SESSION"  # in the environment of every process that a test starts
@@ -79,12 +81,15 @@ def faults_seed() -> int:
 # ------------------------------------------------------------------------------ what may run
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put whatever shares a machine's resources on one worker of a parallel run."""
-    unit = config.rootpath / "tests" / "unit"
-    for item in items:
-        if not item.path.is_relative_to(unit):
-            item.add_marker(pytest.mark.xdist_group("serial"))
+class OneWorkerForTheMachine(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+    """Spreads unit tests by file; whatever shares the machine's resources stays on one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("::")[0] if nodeid.startswith("tests/unit/") else "the machine"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return OneWorkerForTheMachine(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
