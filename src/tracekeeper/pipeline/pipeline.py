@@ -46,7 +46,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     """The jobs of one pipeline, in the order of their stages and then of the file.
 
     `name` is ``workflow:name``, unexpanded. `variables` are the global ones with those of the
-    matching workflow rule, unexpanded.
+    matching workflow rule, unexpanded. `reason` says why a pipeline has no jobs: GitLab would not
+    create it.
     """
 
     stages: tuple[str, ...]
@@ -54,3 +55,4 @@ class Pipeline(msgspec.Struct, frozen=True):
     name: str = ""
     variables: Mapping[str, Variable] = {}
     warnings: tuple[Problem, ...] = ()
+    reason: str = ""
