@@ -1,0 +1,250 @@
+"""The Docker Engine API client: connections, negotiation, errors and the policy of retries.
+
+    async with await Engine.connect("unix:///var/run/docker.sock") as engine:
+        container = await engine.containers.create({"Image": "busybox", "Cmd": ["true"]})
+
+A request goes over a kept connection if there is one. If that turns out to be dead before any of
+the answer came, an idempotent request is sent once more over a fresh connection. Nothing else is
+ever sent twice: what became of it is unknown, and only the caller knows how to find out.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cached_property
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
+from tracekeeper.engine.http import (
+    DEFAULT_TIMEOUTS,
+    Body,
+    Request,
+    Response,
+    Timeouts,
+    exchange,
+)
+from tracekeeper.engine.models import Version
+from tracekeeper.engine.transport import Connection, Dial, dialler
+
+if TYPE_CHECKING:
+    from tracekeeper.engine.containers import Containers
+    from tracekeeper.engine.images import Images
+    from tracekeeper.engine.networks import Networks, Volumes
+
+OLDEST, NEWEST = (1, 41), (1, 52)
+"""The API versions that this client was written for."""
+
+T = TypeVar("T")
+Query: TypeAlias = Mapping[str, str | int | bool]
+_NONE: Query = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Engine:
+    """A Docker Engine. Make it with `connect`, and close it."""
+
+    def __init__(self, url: str, dial: Dial, *, timeouts: Timeouts) -> None:
+        self.url = url
+        self.version = Version()
+        self._dial = dial
+        self._timeouts = timeouts
+        self._prefix = ""
+        self._idle: list[Connection] = []
+
+    @classmethod
+    async def connect(cls, url: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
+        """Find the engine at `url` and agree on a version of the API.
+
+        Raises UsageError for a bad URL, EngineUnreachable if there is no engine that we can
+        speak to.
+        """
+        engine = cls(url, dialler(url), timeouts=timeouts)
+        try:
+            engine.version = await engine.call("GET", "/version", Version)
+            engine._prefix = f"/v{agreed_version(engine.version)}"
+        except (EngineRefused, ConnectionLost) as error:
+            engine.close()
+            raise EngineUnreachable(f"no Docker Engine answers at {url}: {error}") from error
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @cached_property
+    def containers(self) -> "Containers":
+        """The containers of this engine."""
+        from tracekeeper.engine.containers import Containers
+
+        return Containers(self)
+
+    @cached_property
+    def images(self) -> "Images":
+        """The images of this engine."""
+        from tracekeeper.engine.images import Images
+
+        return Images(self)
+
+    @cached_property
+    def networks(self) -> "Networks":
+        """The networks of this engine."""
+        from tracekeeper.engine.networks import Networks
+
+        return Networks(self)
+
+    @cached_property
+    def volumes(self) -> "Volumes":
+        """The volumes of this engine."""
+        from tracekeeper.engine.networks import Volumes
+
+        return Volumes(self)
+
+    async def ping(self) -> None:
+        """Ask for a sign of life. Raises EngineError if there is none."""
+        await self.do("GET", "/_ping")
+
+    async def call(
+        self, method: str, path: str, answer: type[T], *, query: Query = _NONE, json: object = None
+    ) -> T:
+        """Send a request and decode the answer. Raises EngineError."""
+        async with self.open(method, path, query=query, json=json) as response:
+            data = await response.read()
+        try:
+            return msgspec.json.decode(data, type=answer)
+        except msgspec.DecodeError as error:
+            raise EngineUnreachable(
+                f"what answers at {self.url} is no Docker Engine: {error}"
+            ) from error
+
+    async def do(
+        self, method: str, path: str, *, query: Query = _NONE, json: object = None
+    ) -> None:
+        """Send a request whose answer says nothing more. Raises EngineError."""
+        async with self.open(method, path, query=query, json=json) as response:
+            await response.read()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = _NONE,
+        json: object = None,
+        body: Body = b"",
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> AsyncIterator[Response]:
+        """Send a request; the answer's body is read inside the `async with`.
+
+        Raises EngineRefused for a status of 400 and more, ConnectionLost, EngineUnreachable.
+        """
+        if json is not None:
+            body, headers = msgspec.json.encode(json), {"Content-Type": "application/json"}
+        request = Request(method, self._target(path, query), headers, body)
+        connection, response = await self._exchange(request)
+        try:
+            if response.status >= 400:
+                raise await _refusal(response)
+            yield response
+        finally:
+            if response.reusable:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _target(self, path: str, query: Query) -> str:
+        values = {key: _text(value) for key, value in query.items()}
+        return f"{self._prefix}{path}" + (f"?{urlencode(values)}" if values else "")
+
+    async def _exchange(self, request: Request) -> tuple[Connection, Response]:
+        if kept := self._kept():
+            try:
+                return kept, await self._over(kept, request)
+            except ConnectionLost:
+                if not request.idempotent:
+                    raise
+        fresh = await self._dial()
+        return fresh, await self._over(fresh, request)
+
+    async def _over(self, connection: Connection, request: Request) -> Response:
+        try:
+            return await exchange(connection, request, self._timeouts)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+            connection.close()
+        return None
+
+
+def agreed_version(version: Version) -> str:
+    """The version of the API to speak: the newest that both sides know.
+
+    Raises EngineUnreachable if there is none.
+    """
+    newest, oldest = _numbers(version.api_version), _numbers(version.min_api_version)
+    if newest < OLDEST:
+        raise EngineUnreachable(
+            f"this Docker Engine is too old: it is version {version.version} and speaks API "
+            f"{version.api_version}",
+            hint=f"Docker 20.10 or newer is needed (API {_dotted(OLDEST)})",
+        )
+    if oldest > NEWEST:
+        raise EngineUnreachable(
+            f"this Docker Engine is too new: it is version {version.version} and demands API "
+            f"{version.min_api_version} or newer; this program speaks up to {_dotted(NEWEST)}",
+            hint="update tracekeeper",
+        )
+    return _dotted(min(newest, NEWEST))
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise EngineUnreachable(f"the engine names no version of its API that is one: {text!r}")
+    return int(major), int(minor)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class _Refusal(msgspec.Struct):
+    message: str = ""
+
+
+async def _refusal(response: Response) -> EngineRefused:
+    data = await response.read()
+    try:
+        reason = msgspec.json.decode(data, type=_Refusal).message
+    except msgspec.DecodeError:
+        reason = data[:500].decode(errors="replace").strip()
+    message = f"the Docker Engine refused: {reason or f'HTTP status {response.status}'}"
+    return EngineRefused(message, status=response.status, reason=reason)

@@ -1,0 +1,32 @@
+"""What an engine or the way to it can do to us.
+
+EngineError
+├── EngineUnreachable   no connection could be made; nothing was asked
+├── ConnectionLost      a connection broke, or fell silent, before the answer was complete
+└── EngineRefused       the engine answered with an error: its status and its own message
+"""
+
+from tracekeeper.errors import EngineError
+
+
+class EngineUnreachable(EngineError):
+    """No connection could be made, or no engine that we can speak to is at its other end."""
+
+    code = "engine_unreachable"
+
+
+class ConnectionLost(EngineError):
+    """A connection broke or fell silent before the answer was complete."""
+
+    code = "engine_connection_lost"
+
+
+class EngineRefused(EngineError):
+    """The engine's own error: HTTP `status` and the daemon's `reason`."""
+
+    code = "engine_refused"
+
+    def __init__(self, message: str, *, status: int, reason: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason

@@ -1,0 +1,183 @@
+"""HTTP/1.1 to an engine: one request and its answer over a connection (RFC 9112).
+
+h11 writes requests and reads heads and small bodies. A body that is streamed is taken over from
+it after the head: dockerd sends each line of a log as a chunk (see chunked.py).
+Nothing waits for ever, except for the next bytes of an answer that is asked for as endless.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import TypeAlias
+
+import h11
+import msgspec
+
+from tracekeeper.engine.chunked import ChunkDecoder
+from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.transport import Connection
+
+Body: TypeAlias = bytes | AsyncIterable[bytes]
+MAX_BODY = 64 * 1024 * 1024
+"""An answer that is read whole; the largest, a list of all containers, has a few megabytes."""
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds: until an answer begins, and between two pieces of it."""
+
+    answer: float = 120.0
+    silence: float = 60.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request. With a `body` that is an iterable it is sent chunk by chunk."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = {}
+    body: Body = b""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it may be sent again if it is unknown what became of it (RFC 9110 §9.2.2)."""
+        return self.method in {"GET", "HEAD", "DELETE"}
+
+    def head(self) -> h11.Request:
+        """Its request line and headers."""
+        headers = [("Host", "docker"), ("User-Agent", "tracekeeper"), *self.headers.items()]
+        if not isinstance(self.body, bytes):
+            headers.append(("Transfer-Encoding", "chunked"))
+        elif self.body or self.method in {"POST", "PUT"}:
+            headers.append(("Content-Length", str(len(self.body))))
+        return h11.Request(method=self.method, target=self.target, headers=headers)
+
+
+class Response:
+    """The head of an answer, and a way to its body. Leave it with `async with`.
+
+    `reusable` says, once the body has been read, whether the connection may serve again.
+    """
+
+    def __init__(
+        self, connection: Connection, parser: h11.Connection, head: "Head", timeouts: Timeouts
+    ) -> None:
+        self._connection = connection
+        self._parser = parser
+        self._timeouts = timeouts
+        self.status = head.status_code
+        self.headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+
+    @property
+    def reusable(self) -> bool:
+        """Whether both sides are ready for another request."""
+        states = self._parser.states.values()
+        return set(states) == {h11.DONE} and self._connection.usable
+
+    async def read(self) -> bytes:
+        """The whole body. Raises ConnectionLost if it is cut short or stalls."""
+        parts: list[bytes] = []
+        size = 0
+        while isinstance(
+            event := await _next_event(self._connection, self._parser, self._timeouts.silence),
+            h11.Data,
+        ):
+            parts.append(bytes(event.data))
+            size += len(event.data)
+            if size > MAX_BODY:
+                raise ConnectionLost(f"the engine's answer is longer than {MAX_BODY} bytes")
+        return b"".join(parts)
+
+    async def chunks(self, *, endless: bool = False) -> AsyncGenerator[bytes, None]:
+        """The body, piece by piece. If `endless`, the next piece may take any time.
+
+        Raises ConnectionLost if the body is cut short.
+        """
+        silence = None if endless else self._timeouts.silence
+        if self.headers.get("transfer-encoding") != "chunked":
+            while isinstance(
+                event := await _next_event(self._connection, self._parser, silence), h11.Data
+            ):
+                yield bytes(event.data)
+            return
+        decoder = ChunkDecoder()
+        data, _ = self._parser.trailing_data
+        while True:
+            if content := decoder.feed(data):
+                yield content
+            if decoder.finished:
+                return
+            data = await _read(self._connection, silence)
+            if not data:
+                raise ConnectionLost("the connection to the Docker Engine ended in mid-answer")
+
+    async def raw(self) -> AsyncGenerator[bytes, None]:
+        """What follows after the protocol was switched (101), until the other side finishes."""
+        data, _ = self._parser.trailing_data
+        while data or (data := await self._connection.read()):
+            yield data
+            data = b""
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._connection.close()
+
+
+Head: TypeAlias = h11.Response | h11.InformationalResponse
+
+
+async def exchange(connection: Connection, request: Request, timeouts: Timeouts) -> Response:
+    """Send a request and wait for the head of its answer. Raises ConnectionLost."""
+    parser = h11.Connection(h11.CLIENT)
+    try:
+        await _send(connection, parser, request)
+    except ConnectionLost:
+        # A server that refuses an upload may close before it has read it: its answer counts.
+        parser.send_failed()
+    head = await _head(connection, parser, timeouts)
+    return Response(connection, parser, head, timeouts)
+
+
+async def _send(connection: Connection, parser: h11.Connection, request: Request) -> None:
+    data = parser.send(request.head()) or b""
+    if isinstance(request.body, bytes):
+        if request.body:
+            data += parser.send(h11.Data(data=request.body)) or b""
+    else:
+        await connection.write(data)
+        async for chunk in request.body:
+            await connection.write(parser.send(h11.Data(data=chunk)) or b"")
+        data = b""
+    await connection.write(data + (parser.send(h11.EndOfMessage()) or b""))
+
+
+async def _head(connection: Connection, parser: h11.Connection, timeouts: Timeouts) -> Head:
+    while True:
+        event = await _next_event(connection, parser, timeouts.answer)
+        if isinstance(event, h11.Response):
+            return event
+        if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
+            return event
+        if not isinstance(event, h11.InformationalResponse):
+            raise ConnectionLost("the connection to the Docker Engine ended without an answer")
+
+
+async def _next_event(
+    connection: Connection, parser: h11.Connection, timeout: float | None
+) -> h11.Event:
+    try:
+        while (event := parser.next_event()) is h11.NEED_DATA:
+            parser.receive_data(await _read(connection, timeout))
+    except h11.RemoteProtocolError as error:
+        raise ConnectionLost(f"the Docker Engine's answer broke off: {error}") from error
+    assert isinstance(event, h11.Event), "one request, one answer: the parser never pauses"
+    return event
+
+
+async def _read(connection: Connection, timeout: float | None) -> bytes:
+    try:
+        async with asyncio.timeout(timeout):
+            return await connection.read()
+    except TimeoutError:
+        raise ConnectionLost(f"the Docker Engine said nothing for {timeout:.0f} s") from None

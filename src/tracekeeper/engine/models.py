@@ -1,0 +1,91 @@
+"""What the engine answers, as far as it is used. Field names are the API's, in snake case."""
+
+import msgspec
+
+
+class Version(msgspec.Struct, frozen=True, rename="pascal"):
+    """``GET /version``."""
+
+    version: str = ""
+    api_version: str = msgspec.field(name="ApiVersion", default="")
+    min_api_version: str = msgspec.field(name="MinAPIVersion", default="1.0")
+    os: str = ""
+    arch: str = ""
+
+
+class Created(msgspec.Struct, frozen=True, rename="pascal"):
+    """The answer to a creation. Networks and execs have an Id, volumes a Name."""
+
+    id: str = ""
+    name: str = ""
+
+
+class ImageConfig(msgspec.Struct, frozen=True, rename="pascal"):
+    """What an image says about its containers. `exposed_ports` has keys such as ``80/tcp``."""
+
+    entrypoint: list[str] | None = None
+    exposed_ports: dict[str, object] | None = None
+
+
+class Image(msgspec.Struct, frozen=True, rename="pascal"):
+    """``GET /images/{name}/json``."""
+
+    id: str
+    os: str = ""
+    architecture: str = ""
+    config: ImageConfig | None = None
+
+
+class ContainerState(msgspec.Struct, frozen=True, rename="pascal"):
+    """The state of a container. `exit_code` counts once it has been started and has exited."""
+
+    status: str
+    running: bool
+    exit_code: int
+    error: str = ""
+    oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
+
+
+class ContainerConfig(msgspec.Struct, frozen=True, rename="pascal"):
+    """The part of a container's configuration that came from its image."""
+
+    entrypoint: list[str] | None = None
+    exposed_ports: dict[str, object] | None = None
+    labels: dict[str, str] | None = None
+
+
+class Container(msgspec.Struct, frozen=True, rename="pascal"):
+    """``GET /containers/{id}/json``."""
+
+    id: str
+    name: str
+    state: ContainerState
+    config: ContainerConfig
+
+
+class Listed(msgspec.Struct, frozen=True, rename="pascal"):
+    """An entry of a list. Containers and networks have an Id, volumes only a Name."""
+
+    id: str = ""
+    name: str = ""
+    labels: dict[str, str] | None = None
+
+
+class WaitError(msgspec.Struct, frozen=True, rename="pascal"):
+    """Why waiting failed."""
+
+    message: str = ""
+
+
+class Exit(msgspec.Struct, frozen=True, rename="pascal"):
+    """``POST /containers/{id}/wait``."""
+
+    status_code: int
+    error: WaitError | None = None
+
+
+class ExecState(msgspec.Struct, frozen=True, rename="pascal"):
+    """``GET /exec/{id}/json``."""
+
+    running: bool
+    exit_code: int | None = None

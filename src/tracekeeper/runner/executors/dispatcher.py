@@ -1,0 +1,69 @@
+"""What a job's container runs: a dispatcher that runs the step file it finds, then says so. Pure.
+
+The command of a container cannot be changed between two starts, so it is always the same text;
+the step and its nonce are files that are put in before each start. The dispatcher is for any
+POSIX shell and runs the step with bash if the image has it, as gitlab-runner does.
+
+The step runs in the foreground: a shell starts background commands with SIGINT ignored, and a
+program that a job tests would notice.
+"""
+
+import io
+from collections.abc import Iterable
+from tarfile import DIRTYPE, REGTYPE, USTAR_FORMAT, TarInfo
+
+DIRECTORY = "/.tracekeeper"
+BEGUN = f"{DIRECTORY}/begun"
+"""A file that is there once the dispatcher has run: the image's entrypoint did its part."""
+
+COMMAND = (
+    "sh",
+    "-c",
+    rf"""exec 2>&1 </dev/null
+trap : TERM
+(: >{BEGUN}) 2>/dev/null
+shell=sh
+command -v bash >/dev/null 2>&1 && shell=bash
+read -r nonce <{DIRECTORY}/nonce
+"$shell" {DIRECTORY}/step
+status=$?
+printf '\036tracekeeper-end:%s:%s\n' "$nonce" "$status"
+exit "$status"
+""",
+)
+"""The container's Cmd. `trap` keeps a dispatcher alive that is not process 1 of its container."""
+
+TERMINATE = ("sh", "-c", "kill -TERM -1")
+"""Sends SIGTERM to every process of the container but process 1 (kill(2))."""
+
+
+def step_archive(script: bytes, nonce: str) -> bytes:
+    """A tar for ``/`` with the next step. Readable for the user of any image."""
+    files = ((f"{DIRECTORY}/step", script), (f"{DIRECTORY}/nonce", f"{nonce}\n".encode()))
+    return _tar((_file(name, data), data) for name, data in files)
+
+
+def directories_archive(*paths: str) -> bytes:
+    """A tar for ``/`` with these directories, which the user of any image may write to."""
+    return _tar((_directory(path), b"") for path in (DIRECTORY, *paths))
+
+
+def _file(path: str, data: bytes) -> TarInfo:
+    info = TarInfo(path.lstrip("/"))
+    info.type, info.mode, info.size = REGTYPE, 0o666, len(data)
+    return info
+
+
+def _directory(path: str) -> TarInfo:
+    info = TarInfo(path.lstrip("/"))
+    info.type, info.mode = DIRTYPE, 0o777
+    return info
+
+
+def _tar(members: Iterable[tuple[TarInfo, bytes]]) -> bytes:
+    archive = io.BytesIO()
+    for info, data in members:
+        archive.write(info.tobuf(USTAR_FORMAT))
+        archive.write(data + bytes(-len(data) % 512))
+    archive.write(bytes(1024))
+    return archive.getvalue()

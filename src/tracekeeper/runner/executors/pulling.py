@@ -1,0 +1,81 @@
+"""Getting a job's images, as their pull policy says."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+from tracekeeper.engine.client import Engine
+from tracekeeper.engine.errors import EngineRefused
+from tracekeeper.engine.models import Image
+from tracekeeper.errors import JobError
+from tracekeeper.runner.executors.base import Output
+
+PullPolicy: TypeAlias = Literal["always", "if-not-present", "never"]
+
+
+async def obtain_image(
+    engine: Engine,
+    name: str,
+    policies: Sequence[str],
+    output: Output,
+    *,
+    platform: str = "",
+    auth: str = "",
+) -> Image:
+    """The image `name`, local or pulled. Later policies are for when the earlier ones failed.
+
+    Raises JobError (``image_pull_failure``) if none of them gives it.
+    """
+    failure = JobError(f"image {name} has no pull policy", reason="image_pull_failure")
+    for policy in policies:
+        try:
+            return await _obtain(engine, name, policy, output, platform, auth)
+        except JobError as error:
+            failure = error
+            if policy != policies[-1]:
+                output.note(f"WARNING: {error.message}; trying the next pull policy")
+    raise failure
+
+
+async def _obtain(
+    engine: Engine, name: str, policy: str, output: Output, platform: str, auth: str
+) -> Image:
+    if policy not in get_args(PullPolicy):
+        raise JobError(
+            f"image {name} has the unknown pull policy {policy!r}",
+            reason="configuration_error",
+            hint="use always, if-not-present or never",
+        )
+    local = None if policy == "always" else await engine.images.inspect(name)
+    if local is not None:
+        output.note(f"Using the local image {name} ({_short(local)})")
+        return local
+    if policy == "never":
+        raise JobError(
+            f"image {name} is not on the Docker Engine, and its pull policy is 'never'",
+            reason="image_pull_failure",
+        )
+    return await _pull(engine, name, output, platform, auth)
+
+
+async def _pull(engine: Engine, name: str, output: Output, platform: str, auth: str) -> Image:
+    output.note(f"Pulling image {name}")
+    last = ""
+    try:
+        async for progress in engine.images.pull(name, platform=platform, auth=auth):
+            last = last if progress.id else progress.status
+    except EngineRefused as error:
+        raise JobError(
+            f"image {name} cannot be pulled: {error.reason}", reason="image_pull_failure"
+        ) from error
+    image = await engine.images.inspect(name)
+    if image is None:
+        raise JobError(
+            f"image {name} was pulled, but the engine does not have it: {last}",
+            reason="image_pull_failure",
+        )
+    output.note(f"Using the pulled image {name} ({_short(image)})")
+    return image
+
+
+def _short(image: Image) -> str:
+    return image.id.removeprefix("sha256:")[:12]
