@@ -30,8 +30,9 @@ class Changes(msgspec.Struct, frozen=True):
     """Why ``recorded`` is not ``source``: every byte added or removed, by cause.
 
     Always true: recorded.bytes == source.bytes + masked + utf8 + headers + newlines + runner
-    + limited. `masked` is negative where secrets are longer than ``[MASKED]``; `runner` counts
-    the runner's own lines without headers; `limited` is zero or negative.
+    + limited - waiting. `masked` is negative where secrets are longer than ``[MASKED]``; `runner`
+    counts the runner's own lines without headers; `limited` is zero or negative; `waiting` counts
+    bytes that are taken but not recorded yet, none once a trace is finished.
     `secrets` and `replaced` count matches of the masker and bytes that were not UTF-8.
     """
 
@@ -41,6 +42,7 @@ class Changes(msgspec.Struct, frozen=True):
     newlines: int = 0
     runner: int = 0
     limited: int = 0
+    waiting: int = 0
     secrets: int = 0
     replaced: int = 0
 

@@ -1,0 +1,187 @@
+"""The runner's spool: one trace on disk, which survives the death of the process.
+
+A spool is a directory of two files. ``trace`` holds the trace's bytes and only grows. ``journal``
+gets a line at each commit: how long the trace is, its CRC-32, and the position in the source up
+to which the trace holds its output. What is behind the last whole line of the journal is not
+known to be what the source wrote, and is cut off when a spool is taken up again.
+
+Neither file holds a secret: what the masker holds back is not written, and its source is
+read again from the position.
+
+Writing is safe from kill -9, not from the loss of power: nothing is synced to the medium.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from zlib import crc32
+
+import msgspec
+
+from tracekeeper.errors import StorageError
+from tracekeeper.trace.ledger import Hop
+
+_BLOCK = 256 * 1024
+
+
+class Commit(msgspec.Struct, frozen=True, array_like=True):
+    """One line of the journal: the first `bytes` of the trace have CRC-32 `crc` and hold the
+    output of the source up to `position`, of which the last `held` bytes are not in it yet."""
+
+    bytes: int
+    crc: int
+    position: str = ""
+    held: int = 0
+
+
+_START = Commit(0, 0)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Commit).decode
+
+
+class Spool:
+    """Writes one trace. Errors of the disk are raised as `StorageError`, once and for all."""
+
+    __slots__ = ("_journal", "_trace", "directory", "last", "size")
+
+    def __init__(self, directory: Path, trace: int, journal: int, last: Commit) -> None:
+        self.directory = directory
+        self.last = last
+        """The latest commit."""
+        self.size = last.bytes
+        """How many bytes the trace has."""
+        self._trace = trace
+        self._journal = journal
+
+    @classmethod
+    def create(cls, directory: Path) -> Self:
+        """Start a spool in `directory`, which is made if need be and must not hold one yet."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            trace = _open(directory / "trace", os.O_EXCL | os.O_CREAT)
+            journal = _open(directory / "journal", os.O_EXCL | os.O_CREAT)
+        except OSError as error:
+            raise _storage_error("cannot start a trace in", directory, error) from error
+        return cls(directory, trace, journal, _START)
+
+    @classmethod
+    def recover(cls, directory: Path) -> Self:
+        """Take up a spool whose process has died, at its last commit that the trace bears out."""
+        try:
+            last, end = _last_commit(directory)
+            trace = _open(directory / "trace")
+            journal = _open(directory / "journal")
+            os.ftruncate(trace, last.bytes)
+            os.ftruncate(journal, end)
+        except OSError as error:
+            raise _storage_error("cannot take up the trace in", directory, error) from error
+        return cls(directory, trace, journal, last)
+
+    def append(self, data: bytes) -> None:
+        """Append to the trace. Readers see it at once; `commit` makes it count."""
+        self.size += self._write(self._trace, data)
+
+    def commit(self, recorded: Hop, position: str = "", held: int = 0) -> None:
+        """Journal that the trace is `recorded`, and holds the source's output to `position`."""
+        if recorded.bytes != self.size:
+            raise StorageError(
+                f"the trace in {self.directory} has {self.size} bytes, but {recorded.bytes} were"
+                " made for it",
+                hint="this is a defect of tracekeeper; please report it",
+            )
+        self.last = Commit(recorded.bytes, recorded.crc, position, held)
+        self._write(self._journal, _encode(self.last) + b"\n")
+
+    def seal(self) -> Hop:
+        """Close the spool and read the trace back from its file."""
+        self.close()
+        return read_back(self.directory)
+
+    def close(self) -> None:
+        """Close the files. The trace can be taken up again with `recover`."""
+        for descriptor in (self._trace, self._journal):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._trace = self._journal = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write(self, descriptor: int, data: bytes) -> int:
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(descriptor, data[written:] if written else data)
+        except OSError as error:
+            message = f"cannot write beyond byte {self.size + written} of the trace in"
+            raise _storage_error(message, self.directory, error) from error
+        return written
+
+
+def read_back(directory: Path) -> Hop:
+    """Count and check what the file of a trace holds: the hop ``spool``."""
+    size = crc = 0
+    for block in tail(directory / "trace"):
+        size += len(block)
+        crc = crc32(block, crc)
+    return Hop("spool", size, crc)
+
+
+def tail(trace: Path, offset: int = 0) -> Iterator[bytes]:
+    """What the file `trace` holds from `offset` on, in blocks, up to its end as it is now.
+
+    Any process may read while another one writes; a position is the sum of what was read.
+    """
+    try:
+        with trace.open("rb", buffering=0) as file:
+            file.seek(offset)
+            while block := file.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise _storage_error("cannot read", trace, error) from error
+
+
+def _open(path: Path, flags: int = 0) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | flags, 0o600)
+
+
+def _last_commit(directory: Path) -> tuple[Commit, int]:
+    """The last commit that the trace bears out, and where its line in the journal ends."""
+    journal = (directory / "journal").read_bytes()
+    commits = [(_START, 0)]
+    end = 0
+    for line in journal.splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        end += len(line)
+        commits.append((_decode(line), end))
+    trace = directory / "trace"
+    while not _bears_out(trace, commits[-1][0]):
+        commits.pop()
+    return commits[-1]
+
+
+def _bears_out(trace: Path, commit: Commit) -> bool:
+    left, crc = commit.bytes, 0
+    for block in tail(trace):
+        crc = crc32(block[:left], crc)
+        left -= len(block[:left])
+        if not left:
+            break
+    return left == 0 and crc == commit.crc
+
+
+def _storage_error(what: str, path: Path, error: OSError) -> StorageError:
+    hint = "make room on the disk" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+    return StorageError(f"{what} {path}: {error.strerror}", hint=hint)

@@ -1,0 +1,198 @@
+"""The way of output into the trace: masking, UTF-8, headers, limit; and its ledger's first lines.
+
+output of a stream ─ masker ─ utf8 ─┐
+output of a stream ─ masker ─ utf8 ─┼─ pieces ─ limit ─► trace bytes, to be appended
+the runner's remarks ────── masker ─┘
+
+Everything that is in a `Chain` but not yet in the trace is in memory alone, and bounded: less than
+the longest secret, less than one piece per stream, and the tail of a limited trace.
+"""
+
+from zlib import crc32
+
+from tracekeeper.trace.format import HEADER_SIZE, Stream, header
+from tracekeeper.trace.ledger import Changes, Hop
+from tracekeeper.trace.limit import Limiter
+from tracekeeper.trace.masker import Masker, Masks
+from tracekeeper.trace.pieces import Pieces
+from tracekeeper.trace.utf8 import Utf8
+
+
+class _Filter:
+    """What one stream's output passes by itself."""
+
+    __slots__ = ("at", "masker", "stream", "utf8")
+
+    def __init__(self, stream: int, masks: Masks) -> None:
+        self.stream = stream
+        self.masker = Masker(masks)
+        self.utf8 = Utf8()
+        self.at = 0
+        """When its last output came."""
+
+
+class _Counter:
+    """Bytes and CRC of what passed one place."""
+
+    __slots__ = ("bytes", "crc")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.crc = 0
+
+    def add(self, data: bytes) -> None:
+        self.bytes += len(data)
+        self.crc = crc32(data, self.crc)
+
+    def hop(self, name: str) -> Hop:
+        return Hop(name, self.bytes, self.crc)
+
+
+class Chain:
+    """Makes the trace of one job out of what its streams write.
+
+    Every method that takes a time `at` wants microseconds since the epoch, and returns the bytes
+    to append to the trace, often none. `limit` is the size in bytes beyond which only head and
+    tail of the trace are kept.
+    """
+
+    __slots__ = (
+        "_at",
+        "_filters",
+        "_limit",
+        "_limiter",
+        "_masked",
+        "_masks",
+        "_pieces",
+        "_recorded",
+        "_runner",
+        "_source",
+    )
+
+    def __init__(self, masks: Masks, *, limit: int | None = None) -> None:
+        self._masks = masks
+        self._at = 0
+        self._limit = limit or 0
+        self._limiter = None if limit is None else Limiter(limit)
+        self._filters: dict[int, _Filter] = {}
+        self._pieces = Pieces()
+        self._source = _Counter()
+        self._recorded = _Counter()
+        self._masked = 0
+        self._runner = 0
+
+    @property
+    def source(self) -> Hop:
+        """What was written, before anything was done to it; without the runner's remarks."""
+        return self._source.hop("source")
+
+    @property
+    def recorded(self) -> Hop:
+        """What was returned to be appended to the trace."""
+        return self._recorded.hop("recorded")
+
+    @property
+    def changes(self) -> Changes:
+        """Why `recorded` is not `source`, at this moment."""
+        filters = self._filters.values()
+        replaced = sum(each.utf8.replaced for each in filters)
+        waiting = sum(each.masker.held + each.utf8.held for each in filters)
+        limiter = self._limiter
+        return Changes(
+            masked=self._masked,
+            utf8=2 * replaced,  # U+FFFD has three bytes
+            headers=self._pieces.headers,
+            newlines=self._pieces.newlines,
+            runner=self._runner,
+            limited=-limiter.dropped if limiter else 0,
+            waiting=waiting + self._pieces.waiting + (limiter.waiting if limiter else 0),
+            secrets=sum(each.masker.secrets for each in filters),
+            replaced=replaced,
+        )
+
+    @property
+    def pending(self) -> bytes:
+        """What is not in the trace yet of the script's unfinished line, masked."""
+        return self._pieces.pending(Stream.SCRIPT)
+
+    @property
+    def held(self) -> bool:
+        """Whether there is more of that line that cannot be shown: it may become a secret."""
+        script = self._filters.get(Stream.SCRIPT)
+        return bool(script and (script.masker.held or script.utf8.held))
+
+    def write(self, data: bytes, *, stream: int = Stream.SCRIPT, at: int) -> bytes:
+        """Take output of `stream`."""
+        self._source.add(data)
+        filter_ = self._filters.get(stream)
+        if filter_ is None:
+            filter_ = self._filters[stream] = _Filter(stream, self._masks)
+        filter_.at = self._at = at
+        masker = filter_.masker
+        before = masker.held + len(data)
+        masked = masker.feed(data)
+        self._masked += len(masked) + masker.held - before
+        return self._record(self._pieces.add(filter_.utf8.feed(masked), stream=stream, at=at))
+
+    def note(self, text: str, at: int) -> bytes:
+        """Add lines of the runner's own, after what is unfinished of other streams."""
+        self._at = at
+        masker = Masker(self._masks)
+        lines = (text if text.endswith("\n") else text + "\n").encode("utf-8", "replace")
+        masked = masker.feed(lines) + masker.finish()
+        self._runner += len(masked)
+        before = self._pieces.flush()
+        return self._record(before + self._pieces.add(masked, stream=Stream.RUNNER, at=at))
+
+    def flush(self) -> bytes:
+        """Put unfinished lines into the trace as far as they are known, so that a prompt shows."""
+        return self._record(self._pieces.flush())
+
+    def finish(self, at: int) -> bytes:
+        """All output has ended: return all that waited."""
+        self._at = at
+        parts = [self._drain(filter_) for filter_ in self._filters.values()]
+        parts.append(self._record(self._pieces.finish(at)))
+        if self._limiter and self._limiter.full:
+            parts.append(self._tail(self._limiter))
+        return b"".join(parts)
+
+    def _drain(self, filter_: _Filter) -> bytes:
+        held = filter_.masker.held
+        masked = filter_.masker.finish()
+        self._masked += len(masked) - held
+        text = filter_.utf8.feed(masked) + filter_.utf8.finish()
+        return self._record(self._pieces.add(text, stream=filter_.stream, at=filter_.at))
+
+    def _record(self, pieces: bytes) -> bytes:
+        if not self._limiter:
+            return self._count(pieces)
+        was_full = self._limiter.full
+        head = self._count(self._limiter.admit(pieces))
+        if was_full or not self._limiter.full:
+            return head
+        return head + self._remark(
+            f"This log comes close to its limit of {self._limit:,} bytes. The job goes on; from"
+            " here on only the end of its log is kept, and it will follow when the job is done."
+        )
+
+    def _tail(self, limiter: Limiter) -> bytes:
+        tail = limiter.tail()
+        remark = b""
+        if limiter.dropped:
+            remark = self._remark(
+                f"{limiter.dropped:,} bytes of the log are left out here, because of its limit of"
+                f" {self._limit:,} bytes. The job was not disturbed by that. The log's end:"
+            )
+        return remark + self._count(tail)
+
+    def _remark(self, sentence: str) -> bytes:
+        """A line of the runner's that the limit does not count."""
+        line = sentence.encode() + b"\n"
+        self._runner += len(line)
+        self._pieces.headers += HEADER_SIZE
+        return self._count(header(self._at, Stream.RUNNER) + line)
+
+    def _count(self, recorded: bytes) -> bytes:
+        self._recorded.add(recorded)
+        return recorded

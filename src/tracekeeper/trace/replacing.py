@@ -1,0 +1,70 @@
+"""Masking many lines at once by plain replacement, wherever that is provably the same.
+
+One `bytes.replace` per value is an order of magnitude faster than building every match. It gives
+the same bytes as masking spans if, in this text,
+
+- no value overlaps or contains another word (a value or a token prefix), nor overlaps itself:
+  every text in which two words would overlap is known beforehand, as a *collision*;
+- no token prefix and no URL parameter occurs;
+- no value found can be made up of a ``[MASKED]`` that was put in and what stands beside it.
+
+Else it declines, and the general way is taken.
+"""
+
+from collections.abc import Iterator
+
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+from tracekeeper.trace.masks import MASK, Masks, has_parameters, sample
+
+
+class Replacer:
+    """Masks texts that hold whole lines; for masks of which no value holds a newline."""
+
+    __slots__ = ("_collisions", "_longest", "_masks", "_replaceable")
+
+    def __init__(self, masks: Masks) -> None:
+        words = masks.values + masks.prefixes
+        collisions = {
+            text for value in masks.values for word in words for text in _collisions(value, word)
+        }
+        self._masks = masks
+        self._longest = max(map(len, collisions), default=0)
+        self._collisions = BytesAhoCorasick(sorted(collisions), MatchKind.LeftmostFirst)
+        self._replaceable = {
+            i for i, value in enumerate(masks.values) if not any(_collisions(value, MASK))
+        }
+
+    def mask(self, text: bytes) -> tuple[bytes, int] | None:
+        """The masked text and the number of secrets in it; None where this way is not exact."""
+        if has_parameters(text) or sample(self._collisions, text, self._longest):
+            return None
+        count = 0
+        while found := self._masks.sample(text):
+            if not found <= self._replaceable:
+                return None
+            for i in found:
+                value = self._masks.values[i]
+                count += text.count(value)
+                text = text.replace(value, MASK)
+        return text, count
+
+
+def _collisions(value: bytes, word: bytes) -> Iterator[bytes]:
+    """The shortest texts that hold both, sharing bytes."""
+    if value != word:
+        if value in word:
+            yield word
+        if word in value:
+            yield value
+    yield from _overlaps(value, word)
+    yield from _overlaps(word, value)
+
+
+def _overlaps(left: bytes, right: bytes) -> Iterator[bytes]:
+    """The texts in which an end of `left` is a start of `right`, neither holding the other."""
+    at = left.find(right[:1], 1)
+    while at >= 0:
+        if right.startswith(left[at:]) and len(right) > len(left) - at:
+            yield left[:at] + right
+        at = left.find(right[:1], at + 1)
