@@ -39,7 +39,16 @@ def pure_modules() -> list[Path]:
 
 
 def has_function(file: Path) -> bool:
-    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(ast.parse(file.read_text())))
+    """Whether `file` has a function with a body: a protocol's methods have none."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return any(isinstance(node, ast.FunctionDef) and not is_hollow(node) for node in nodes)
+
+
+def is_hollow(function: ast.FunctionDef) -> bool:
+    return all(
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        for statement in function.body
+    )
 
 
 def verdict(module: Path) -> str:

@@ -3,7 +3,7 @@
 
 An Engine that answers on $DOCKER_HOST or on the local socket is used as it is. If none does, and
 this is root on Linux with dockerd installed, one is started for as long as the command runs: with
-data, sockets and a network namespace of its own, so that nothing on the host changes and no other
+data, sockets, network and mounts of its own, so that nothing on the host changes and no other
 Engine is disturbed. Its containers have no way out, and need none: the image that the tests use is
 made from the local busybox.
 
@@ -120,10 +120,17 @@ def started_engine() -> Iterator[str]:
         stop(daemon, home)
 
 
+# Small virtual machines have no init system that mounts the control groups.
+DAEMON = """
+grep -q " - cgroup" /proc/self/mountinfo ||
+  cgroupfs-mount 2>/dev/null || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+exec dockerd "$@"
+"""
+
+
 def start(home: Path, host: str) -> subprocess.Popen[bytes]:
-    mount_cgroups()
     command = [
-        *("unshare", "--net", "--", "dockerd"),
+        *("unshare", "--net", "--mount", "--", "sh", "-c", DAEMON, "dockerd"),
         *("--host", host),
         *("--data-root", str(home / "data")),
         *("--exec-root", str(home / "exec")),
@@ -135,12 +142,6 @@ def start(home: Path, host: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-
-
-def mount_cgroups() -> None:
-    """Mount the control groups where no init system has done it (small virtual machines)."""
-    if " - cgroup" not in Path("/proc/self/mountinfo").read_text():
-        subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=False)
 
 
 def iptables_work() -> bool:
@@ -164,14 +165,7 @@ def stop(daemon: subprocess.Popen[bytes], home: Path) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(daemon.pid, signal.SIGKILL)
         daemon.wait()
-    for mount in reversed(mounts_below(home)):
-        subprocess.run(["umount", "--lazy", mount], check=False)
     shutil.rmtree(home, ignore_errors=True)
-
-
-def mounts_below(home: Path) -> list[str]:
-    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return [mount for mount in mounts if mount.startswith(f"{home}/")]
 
 
 # --------------------------------------------------------------------------------- the image
