@@ -3,18 +3,22 @@
 import re
 from typing import NamedTuple
 
-from yaml import MarkedYAMLError, YAMLError
+from yaml import Mark, MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
 from tracekeeper.problems import Position, Problem
 
 
 class _Explanation(NamedTuple):
-    """`needle` is a part of the parser's own message; `message` and `hint` replace it."""
+    """`needle` is a part of the parser's own message; `message` and `hint` replace it.
+
+    With `at_start` the place to name is where the broken thing begins, not where it was noticed.
+    """
 
     needle: str
     message: str
     hint: str
+    at_start: bool = False
 
 
 _EXPLANATIONS = (
@@ -27,6 +31,7 @@ _EXPLANATIONS = (
         "could not find expected ':'",
         "this key has no `:`",
         "write `key: value`, and indent continued text more than its key",
+        at_start=True,
     ),
     _Explanation(
         "did not find expected key",
@@ -49,6 +54,7 @@ _EXPLANATIONS = (
         "alphabetic or numeric character",
         "a name must follow `*` or `&`",
         "put text that begins with `*` or `&` in quotes",
+        at_start=True,
     ),
     _Explanation(
         "block sequence entries are not allowed",
@@ -56,10 +62,13 @@ _EXPLANATIONS = (
         "begin the list on a line of its own",
     ),
     _Explanation(
+        "found unexpected end of stream", "this quote is never closed", "close it", at_start=True
+    ),
+    _Explanation("cannot start any token", "a tab cannot indent YAML", "indent with spaces"),
+    _Explanation(
         "undefined tag handle", "this `!` tag is unknown", "put text that begins with `!` in quotes"
     ),
 )
-_TAB = ("a tab cannot indent YAML", "indent with spaces")
 
 
 def explain_bad_utf8(error: UnicodeDecodeError, file: str) -> Problem:
@@ -75,28 +84,29 @@ def explain_syntax_error(error: YAMLError, source: str, file: str) -> Problem:
     if isinstance(error, ReaderError):
         return _control_character(source, file)
     assert isinstance(error, MarkedYAMLError)
-    said = error.problem or ""
-    mark = error.problem_mark
-    assert mark is not None
-    at = Position(file, mark.line + 1, mark.column + 1)
-    if "unexpected end of stream" in said and error.context_mark:
-        opened = Position(file, error.context_mark.line + 1, error.context_mark.column + 1)
-        return Problem("syntax", "this quote is never closed", opened, "close it")
-    message, hint = _explanation(said, _character(source, at))
-    if error.context_mark and error.context_mark.line != mark.line:
-        message += f"; what it belongs to begins at line {error.context_mark.line + 1}"
-    return Problem("syntax", message, at, hint)
+    assert error.problem_mark is not None
+    noticed = _position_of(error.problem_mark, file)
+    begun = _position_of(error.context_mark, file) if error.context_mark else noticed
+    known = _explanation(error.problem or "", _character(source, noticed))
+    if known.at_start:
+        return Problem("syntax", known.message, begun, known.hint)
+    since = (
+        "" if begun.line == noticed.line else f"; what it belongs to begins at line {begun.line}"
+    )
+    return Problem("syntax", known.message + since, noticed, known.hint)
 
 
-def _explanation(said: str, character: str) -> tuple[str, str]:
-    if "cannot start any token" in said:
-        if character == "\t":
-            return _TAB
-        return f"text cannot begin with `{character}`", "put it in quotes"
+def _explanation(said: str, character: str) -> _Explanation:
+    if "cannot start any token" in said and character != "\t":
+        return _Explanation(said, f"text cannot begin with `{character}`", "put it in quotes")
     for known in _EXPLANATIONS:
         if known.needle in said:
-            return known.message, known.hint
-    return f"this is not YAML: {said}", "check the indentation and the quotes"
+            return known
+    return _Explanation(said, f"this is not YAML: {said}", "check the indentation and the quotes")
+
+
+def _position_of(mark: Mark, file: str) -> Position:
+    return Position(file, mark.line + 1, mark.column + 1)
 
 
 def _character(source: str, at: Position) -> str:
