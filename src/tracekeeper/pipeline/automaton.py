@@ -129,8 +129,8 @@ class Automaton:
                     waiting += targets
                 case Place(test):
                     waiting += [at + 1] * test(before, after)
-                case Char(test):
-                    following |= {at + 1} if after and test(after) else set()
+                case Char(test) if after and test(after):
+                    following.add(at + 1)
         return False, frozenset(following)
 
     def _emit(self, tree: Tree, budget: int) -> None:

@@ -45,9 +45,11 @@ def _expand_braces(pattern: str) -> Iterator[str]:
     As in Ruby, a brace that is never closed makes the pattern match nothing.
     """
     waiting = [pattern]
-    for _ in range(MAX_BRACES):
-        if not waiting:
-            return
+    seen = 0
+    while waiting:
+        seen += 1
+        if seen > MAX_BRACES:
+            raise GlobError(f"the braces of the pattern stand for more than {MAX_BRACES} patterns")
         current = waiting.pop()
         start, end = _outer_braces(current)
         if start is None:
@@ -55,8 +57,6 @@ def _expand_braces(pattern: str) -> Iterator[str]:
         elif end is not None:
             choices = _choices(current[start + 1 : end])
             waiting += [current[:start] + choice + current[end + 1 :] for choice in choices]
-    if waiting:
-        raise GlobError(f"the braces of the pattern stand for more than {MAX_BRACES} patterns")
 
 
 def _outer_braces(pattern: str) -> tuple[int | None, int | None]:
