@@ -12,11 +12,12 @@ class Environment(msgspec.Struct, frozen=True):
     """A job's variables, final: every reference is expanded.
 
     `values` is what processes see; of a file variable that is the path of its file. `files` maps
-    each of these paths to the file's content.
+    each of these paths to the file's content. `masked` are the values that no trace may show.
     """
 
     values: Mapping[str, str]
     files: Mapping[str, str] = {}
+    masked: tuple[str, ...] = ()
 
     def expand(self, text: str) -> str:
         """`text` with references to these variables expanded, as in an image or artifact name."""
@@ -39,9 +40,13 @@ def environment(
     strongest = _machine_variables(temporary, shared)
     variables = (*weakest, *payload.variables, *strongest)
     values = resolve(variables, files=temporary)
-    in_files = {v.key for v in {v.key: v for v in variables}.values() if v.file}
-    paths = {key: f"{temporary}/{key}" for key in values if key in in_files}
-    return Environment(values | paths, {path: values[key] for key, path in paths.items()})
+    last = {variable.key: variable for variable in variables}
+    paths = {key: f"{temporary}/{key}" for key, variable in last.items() if variable.file}
+    return Environment(
+        values=values | paths,
+        files={path: values[key] for key, path in paths.items()},
+        masked=tuple(values[key] for key, variable in last.items() if variable.masked),
+    )
 
 
 def temporary_dir(project_dir: str) -> str:

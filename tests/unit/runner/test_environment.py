@@ -66,3 +66,16 @@ def test_a_stronger_plain_variable_replaces_a_file_variable() -> None:
 
 def test_expand() -> None:
     assert environment(payload(JobVariable("TAG", "3")), "/p").expand("image:$TAG") == "image:3"
+
+
+def test_masked_values_are_the_final_ones() -> None:
+    mine = environment(
+        payload(
+            JobVariable("A", "old", masked=True),
+            JobVariable("A", "x$B", masked=True),
+            JobVariable("B", "y"),
+            JobVariable("F", "in a file", file=True, masked=True),
+        ),
+        "/p",
+    )
+    assert mine.masked == ("xy", "in a file")
