@@ -81,7 +81,7 @@ class _Extender:
         levels += 1
         if levels == _TOO_DEEP:
             self._too_deep(job, chain, keyword.at)
-        if complete and "extends" not in inherited and levels < _TOO_DEEP:
+        if complete and levels < _TOO_DEEP:
             job = Mapping({k: e for k, e in job.entries.items() if k != "extends"}, job.at)
         merged = deep_merge(inherited, job)
         self._keys += _keys_of(merged)

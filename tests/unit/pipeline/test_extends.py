@@ -93,6 +93,12 @@ def test_too_deep_by_way_of_a_job_that_is_done_already() -> None:
     assert "extends" in result["most"]
 
 
+def test_the_deepest_parent_counts_wherever_it_is_named() -> None:
+    deep = chain(MAX_EXTENDS_LEVELS)
+    _, problems = extended(f"{deep}\nflat: {{x: 1}}\nmore: {{extends: [j0, flat]}}")
+    assert [problem.at for problem in problems] == [at(14, 8)]
+
+
 def test_a_chain_without_end_does_not_exhaust_the_stack() -> None:
     _, problems = extended(chain(5000))
     assert {problem.code for problem in problems} == {"extends_too_deep"}

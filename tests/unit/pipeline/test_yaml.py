@@ -276,6 +276,22 @@ def test_aliases_count_towards_the_depth() -> None:
     parsed(f"a: &a {nested}\nb: &b {deeper}\nc: [[[*b]]]\n", "too_deep")
 
 
+def test_the_depth_of_an_anchor_is_that_of_its_deepest_part() -> None:
+    half = MAX_DEPTH // 2
+    nested = "[" * half + "x" + "]" * half
+    deeper = "[" * half + "*a" + "]" * half
+    parsed(f"a: &a [{nested}, &b y]\nc: {deeper}\n", "too_deep")
+    parsed(f"a: &a [&b {nested}]\nc: {deeper}\n", "too_deep")
+
+
+def test_an_alias_counts_as_all_that_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &a [1, 2]\nb: *a\nc: [*a]\n"
+    monkeypatch.setattr(subject, "MAX_FILE_NODES", 11)
+    parsed(text)
+    monkeypatch.setattr(subject, "MAX_FILE_NODES", 10)
+    parsed(text, "too_large")
+
+
 def test_a_billion_laughs_are_refused(any_parse: Parse) -> None:
     levels = ["l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
