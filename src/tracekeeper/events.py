@@ -1,0 +1,215 @@
+"""The vocabulary of what happens in a run: one JSON object a line, for programs that follow it.
+
+Every event has its ``type``, the version ``v`` of this vocabulary and the ``time``. Within one
+version fields and types are added but never changed or removed, so a reader should pass over
+what it does not know. docs/events.md is made from these classes.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from tracekeeper.errors import StorageError
+
+VERSION = 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+JobId: TypeAlias = Annotated[
+    int, Meta(description="the job's CI_JOB_ID; every attempt at a job has its own")
+]
+JobName: TypeAlias = Annotated[str, Meta(description="the job's name, unique in its run")]
+Seconds: TypeAlias = Annotated[float, Meta(description="how long it took, in seconds")]
+FailureReason: TypeAlias = Annotated[
+    str, Meta(description="GitLab's failure reason, such as `script_failure`; empty on success")
+]
+
+
+def _tag(name: str) -> str:
+    """``RunStarted`` → ``run_started``."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).removeprefix("_")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
+    """What all events have. `time` is set when an event is written."""
+
+    v: Annotated[Literal[1], Meta(description="the version of this vocabulary")] = 1
+    time: Annotated[
+        str, Meta(description="when it happened: RFC 3339 in UTC, with microseconds")
+    ] = ""
+
+
+class PlannedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job of the run."""
+
+    name: JobName
+    stage: Annotated[str, Meta(description="its stage")]
+    when: Annotated[str, Meta(description="`on_success`, `manual`…, after rules")]
+    allow_failure: Annotated[bool, Meta(description="whether the run may pass without it")]
+    needs: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="the jobs it needs; null if it waits for all earlier stages"),
+    ] = None
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    """A run begins. It is the first event."""
+
+    run: Annotated[int, Meta(description="the run's number in its data directory")]
+    file: Annotated[str, Meta(description="the pipeline file, relative to the project")]
+    jobs: Annotated[
+        tuple[PlannedJob, ...],
+        Meta(description="the jobs of the run, in the pipeline's order; see below"),
+    ]
+
+
+class JobStatus(Event, frozen=True, kw_only=True):
+    """A job has a new status without having run, or while it is being stopped."""
+
+    name: JobName
+    status: Annotated[
+        Literal[
+            "pending",
+            "waiting_for_resource",
+            "manual",
+            "scheduled",
+            "skipped",
+            "canceling",
+            "canceled",
+        ],
+        Meta(description="the status; job-status.md says what leads to what"),
+    ]
+
+
+class JobStarted(Event, frozen=True, kw_only=True):
+    """An executor has taken a job."""
+
+    job: JobId
+    name: JobName
+    stage: Annotated[str, Meta(description="its stage")]
+    attempt: Annotated[int, Meta(description="which attempt at the job, from 1")]
+    executor: Annotated[str, Meta(description="`shell` or `docker`")]
+    why: Annotated[str, Meta(description="why this executor, in a few words")] = ""
+
+
+class JobRetried(Event, frozen=True, kw_only=True):
+    """A job begins again after a failed attempt, whose `job_finished` came before."""
+
+    name: JobName
+    attempt: Annotated[int, Meta(description="the attempt that begins, from 2")]
+    failure_reason: FailureReason
+
+
+class JobFinished(Event, frozen=True, kw_only=True):
+    """An attempt at a job has come to its end, and its trace is closed."""
+
+    job: JobId
+    name: JobName
+    status: Annotated[
+        Literal["success", "failed", "canceled"], Meta(description="how the attempt ended")
+    ]
+    allow_failure: Annotated[bool, Meta(description="whether the run may pass without it")] = False
+    exit_code: Annotated[
+        int | None, Meta(description="the script's exit status; null if it has none")
+    ] = None
+    failure_reason: FailureReason = ""
+    message: Annotated[str, Meta(description="the failure in a sentence; empty on success")] = ""
+    seconds: Seconds = 0.0
+    bytes: Annotated[int, Meta(description="the trace's size in bytes")] = 0
+    checksum: Annotated[
+        str, Meta(description="the trace's CRC-32, as `crc32:` and eight hex digits")
+    ] = ""
+    verdict: Annotated[
+        Literal["", "proven", "unproven", "altered", "limited"],
+        Meta(description="what is known about the trace; empty if there is none"),
+    ] = ""
+    verdict_reason: Annotated[str, Meta(description="why the trace is not `proven`")] = ""
+
+
+class Output(Event, frozen=True, kw_only=True):
+    """A job wrote something. All texts of one `job` in order are its whole output."""
+
+    job: JobId
+    name: JobName
+    text: Annotated[str, Meta(description="what it wrote, masked, without line headers")]
+
+
+class Preview(Event, frozen=True, kw_only=True):
+    """The line a job has not finished yet. It is shown, not kept; each one replaces the last."""
+
+    job: JobId
+    name: JobName
+    text: Annotated[str, Meta(description="the line so far, masked; empty takes it back")]
+
+
+class Warned(Event, frozen=True, kw_only=True, tag="warning"):
+    """Something is not as the user may think; the run goes on."""
+
+    message: Annotated[str, Meta(description="what, in a sentence")]
+    code: Annotated[str, Meta(description="a stable identifier of this kind of warning")] = ""
+    name: Annotated[str, Meta(description="the job it is about; empty if none")] = ""
+    file: Annotated[str, Meta(description="the file it is about; empty if none")] = ""
+    line: Annotated[int, Meta(description="the line in that file, from 1; 0 if none")] = 0
+    column: Annotated[int, Meta(description="the column, from 1; 0 if none")] = 0
+
+
+class RunFinished(Event, frozen=True, kw_only=True):
+    """The run is over. It is the last event."""
+
+    status: Annotated[str, Meta(description="the pipeline's status, as GitLab composes it")]
+    exit_code: Annotated[int, Meta(description="the exit status of `tracekeeper run`")]
+    seconds: Seconds
+
+
+AnyEvent: TypeAlias = (
+    RunStarted
+    | JobStatus
+    | JobStarted
+    | JobRetried
+    | JobFinished
+    | Output
+    | Preview
+    | Warned
+    | RunFinished
+)
+
+
+def rfc3339(microseconds: int) -> str:
+    """A `time` from microseconds since the epoch: ``2026-11-23T02:29:16.123456Z``."""
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def encode(event: Event, *, at: int) -> bytes:
+    """`event`, which happened `at` (microseconds since the epoch), as one line of JSON.
+
+    The newline is included. Every field is written, also where it is empty.
+    """
+    return _encoder().encode(msgspec.structs.replace(event, time=rfc3339(at))) + b"\n"
+
+
+def decode(line: bytes) -> AnyEvent:
+    """The event of one line. Fields it does not know are passed over.
+
+    Raises StorageError where the line is not an event of this version.
+    """
+    try:
+        return _decoder().decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"a line is not an event of version {VERSION}: {error}",
+            hint="it was cut off, or a newer Tracekeeper wrote it",
+        ) from None
+
+
+@cache
+def _encoder() -> msgspec.json.Encoder:
+    return msgspec.json.Encoder()
+
+
+@cache
+def _decoder() -> "msgspec.json.Decoder[AnyEvent]":
+    return msgspec.json.Decoder(AnyEvent)
