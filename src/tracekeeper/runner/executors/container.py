@@ -14,11 +14,12 @@ import msgspec
 
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Waiting
-from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
+from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
 from tracekeeper.engine.models import ContainerState
 from tracekeeper.errors import EngineError
 from tracekeeper.runner.executors.base import Output
+from tracekeeper.runner.executors.cancellation import end
 from tracekeeper.runner.executors.preview import Preview
 
 PATIENCE = 60.0
@@ -28,63 +29,94 @@ EXIT_DELAY = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
+class StartRefused(EngineError):
+    """The engine cannot start the container; `reason` is its own sentence."""
+
+    def __init__(self, refused: EngineRefused) -> None:
+        super().__init__(refused.message)
+        self.reason = refused.reason
+
+
 class Ended(msgspec.Struct, frozen=True):
     """The container has ended, and its log has been read as far as it goes."""
 
     state: ContainerState
-    follow: Follow
+    exit_status: int | None
+    doubt: str
 
 
 class ContainerRun:
-    """Starts a container and delivers its output. Call `run` once."""
+    """Starts a container and delivers its output. Call `run` once.
 
-    def __init__(self, engine: Engine, container: str, follow: Follow, output: Output) -> None:
-        self._engine = engine
+    `follow` stands where the container's log has been taken to, and waits for the end marker with
+    `nonce`.
+    """
+
+    def __init__(
+        self, engine: Engine, container: str, follow: Follow, nonce: str, output: Output
+    ) -> None:
+        self._containers = engine.containers
         self._container = container
         self._follow = follow
         self._output = output
-        self._preview = Preview(output)
-        self._exit: asyncio.Task[int] | None = None
+        self._preview = Preview(output, nonce)
+        self._backoff = _Backoff()
 
-    async def run(self, nonce: str) -> Ended:
+    async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
 
-        Raises EngineRefused if it cannot be started, EngineError if the engine is gone for good.
+        Raises StartRefused; EngineRefused if the container was removed meanwhile; another
+        EngineError if the engine is gone for good.
         """
-        containers = self._engine.containers
         async with (
-            self._previewing(nonce),
-            containers.wait(self._container, "next-exit") as waiting,
+            self._previewing(),
+            self._containers.wait(self._container, "next-exit") as waiting,
         ):
-            await containers.start(self._container)
-            async with self._watching(waiting):
-                await self._deliver_all()
-        return Ended((await self._inspect()), self._follow)
+            try:
+                await self._containers.start(self._container)
+            except EngineRefused as error:
+                raise StartRefused(error) from error
+            await self._deliver_all(waiting)
+        state = await self._inspect()
+        return Ended(state, self._follow.exit_status, self._follow.doubt)
 
-    async def _deliver_all(self) -> None:
-        pauses = _Pauses()
-        while (want := self._follow.wants) is not None:
-            before = self._follow.position
-            if isinstance(want, Ask):
-                self._follow.answered(running=await self._running())
-                continue
-            await self._read(want, pauses)
-            if self._follow.position != before:
-                pauses = _Pauses()
+    async def _deliver_all(self, waiting: Waiting) -> None:
+        exited = asyncio.create_task(waiting.exit_code())
+        try:
+            while (want := self._follow.wants) is not None:
+                if isinstance(want, Ask):
+                    await self._ask(exited)
+                else:
+                    await self._read(want)
+        finally:
+            await end(exited)
 
-    async def _read(self, want: Read, pauses: "_Pauses") -> None:
+    async def _ask(self, exited: asyncio.Task[int]) -> None:
+        running = await self._is_running(exited)
+        self._follow.answered(running=running)
+        if running:
+            await self._backoff.pause()
+
+    async def _is_running(self, exited: asyncio.Task[int]) -> bool:
+        await asyncio.wait({exited}, timeout=EXIT_DELAY)
+        if exited.done() and exited.exception() is None:
+            return False
+        return (await self._inspect()).running
+
+    async def _read(self, want: Read) -> None:
         broken = False
         try:
-            async with self._engine.containers.logs(
+            async with self._containers.logs(
                 self._container, follow=want.follow, tail=want.tail
             ) as chunks:
                 async for chunk in chunks:
+                    self._backoff.reset()
                     self._deliver(self._follow.feed(chunk))
                     if self._follow.short:
                         break
         except (ConnectionLost, EngineUnreachable) as error:
             broken = True
-            await pauses.wait(error)
+            await self._backoff.pause(error)
         self._deliver(self._follow.ended(broken=broken))
 
     def _deliver(self, pieces: Iterable[Piece]) -> None:
@@ -92,55 +124,40 @@ class ContainerRun:
             self._preview.withdraw()
             self._output.write(piece.data, at=piece.at)
 
-    async def _running(self) -> bool:
-        assert self._exit is not None
-        await asyncio.wait({self._exit}, timeout=EXIT_DELAY)
-        if self._exit.done() and self._exit.exception() is None:
-            return False
-        return (await self._inspect()).running
-
     async def _inspect(self) -> ContainerState:
-        pauses = _Pauses()
         while True:
             try:
-                return (await self._engine.containers.inspect(self._container)).state
+                return (await self._containers.inspect(self._container)).state
             except (ConnectionLost, EngineUnreachable) as error:
-                await pauses.wait(error)
+                await self._backoff.pause(error)
 
     @asynccontextmanager
-    async def _watching(self, waiting: Waiting) -> AsyncIterator[None]:
-        self._exit = asyncio.create_task(waiting.exit_code())
-        try:
-            yield
-        finally:
-            await _end(self._exit)
-
-    @asynccontextmanager
-    async def _previewing(self, nonce: str) -> AsyncIterator[None]:
-        async with self._engine.containers.attach(self._container) as frames:
-            task = asyncio.create_task(self._preview.show(frames, nonce))
+    async def _previewing(self) -> AsyncIterator[None]:
+        async with self._containers.attach(self._container) as frames:
+            task = asyncio.create_task(self._preview.show(frames))
             try:
                 yield
             finally:
-                await _end(task)
-                self._preview.withdraw()
+                await end(task)
+                self._preview.end()
 
 
-class _Pauses:
-    """Longer and longer pauses while an engine is away; raises when patience is at its end."""
+class _Backoff:
+    """Longer and longer pauses between attempts, and an end to patience with an error."""
 
     def __init__(self) -> None:
-        self._pause = _FIRST_PAUSE
-        self._until = time.monotonic() + PATIENCE
+        self.reset()
 
-    async def wait(self, error: EngineError) -> None:
-        if time.monotonic() > self._until:
-            raise error
+    def reset(self) -> None:
+        """The engine has answered."""
+        self._pause = _FIRST_PAUSE
+        self._until: float | None = None
+
+    async def pause(self, error: EngineError | None = None) -> None:
+        """Pause. Raises `error` if there have been nothing but errors for too long."""
+        if error is not None:
+            self._until = self._until or time.monotonic() + PATIENCE
+            if time.monotonic() > self._until:
+                raise error
         await asyncio.sleep(self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-
-
-async def _end(task: asyncio.Task[object]) -> None:
-    """Cancel a task whose result no longer matters."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

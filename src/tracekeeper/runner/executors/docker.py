@@ -6,22 +6,28 @@ created once and started for each step.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from tracekeeper.engine.client import Engine
+from tracekeeper.engine.credentials import registry_auth
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.follow import Follow
-from tracekeeper.engine.models import Image
 from tracekeeper.engine.position import Position
+from tracekeeper.engine.references import parse
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec, JobPayload, Step
 from tracekeeper.runner.executors import dispatcher
+from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
-from tracekeeper.runner.executors.container import ContainerRun, Ended
+from tracekeeper.runner.executors.cancellation import end, to_its_end
+from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
+from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
 from tracekeeper.runner.executors.pulling import obtain_image
+from tracekeeper.runner.executors.services import WAIT, Services, describe
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -40,7 +46,9 @@ class DockerExecutor:
     """Runs one job in a container. `variables` are the job's, expanded.
 
     `labels` are put on everything that is made, so that a later run can find what a crash left.
-    `pull_policy` holds where the job's image has none of its own.
+    `pull_policy` holds for images that have none of their own; of several policies each is the
+    fallback of the one before it. `grace` is the time in seconds that a script has between
+    SIGTERM and SIGKILL, `services_wait` that services have to be ready.
     """
 
     name = "docker"
@@ -55,6 +63,7 @@ class DockerExecutor:
         labels: Mapping[str, str],
         pull_policy: Sequence[str] = ("if-not-present",),
         grace: float = GRACE,
+        services_wait: float = WAIT,
     ) -> None:
         self._payload = payload
         self._variables = variables
@@ -63,24 +72,37 @@ class DockerExecutor:
         self._labels = dict(labels)
         self._pull_policy = tuple(pull_policy)
         self._grace = grace
+        self._services_wait = services_wait
+        self._name = f"tracekeeper-{payload.id}-{secrets.token_hex(6)}"
         self._engine: Engine | None = None
+        self._services: Services | None = None
+        self._subject: Subject | None = None
         self._container = ""
-        self._image: Image | None = None
         self._position = Position()
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
     async def prepare(self, output: Output) -> None:
-        """Get the image and make the container. Raises JobError."""
-        self._engine = await _connect(self._engine_url)
+        """Get the images, start the services, make the container. Raises JobError."""
         spec = self._image_spec()
-        output.note(f"Using Docker {self._engine.version.version} at {self._engine_url}")
-        self._image = await self._obtain(spec, output)
-        await _to_its_end(self._create(spec))
+        self._engine = engine = await Engine.connect(self._engine_url)
+        output.note(f"Using Docker {engine.version.version} at {engine.url}")
+        self._subject = await self._obtain(spec, output)
+        if self._payload.services:
+            await self._start_services(output)
+        await to_its_end(self._create(spec))
         await self._put(dispatcher.directories_archive("/builds", self.project_dir))
 
     async def put_sources(self, output: Output) -> None:
         """Upload the checkout to the project directory."""
-        await self._upload(_in_thread(self._sources.tar(self.project_dir)))
+        await self._upload(advanced_in_thread(self._sources.tar(self.project_dir)))
+
+    async def put_archive(self, archive: Path) -> None:
+        """Unpack artifacts or a cache over the project directory."""
+        from tracekeeper.workspace.unpack import extract
+
+        with tempfile.TemporaryDirectory(prefix="tracekeeper-") as directory:
+            await asyncio.to_thread(extract, archive, Path(directory))
+            await self._upload(advanced_in_thread(directory_tar(Path(directory), self.project_dir)))
 
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
@@ -88,27 +110,40 @@ class DockerExecutor:
         nonce = secrets.token_hex(16)
         await self._put(dispatcher.step_archive(script, nonce))
         follow = Follow(nonce, self._position)
-        running = asyncio.create_task(
-            ContainerRun(self._connected, self._container, follow, output).run(nonce)
-        )
+        container = ContainerRun(self._connected, self._container, follow, nonce, output)
+        running = asyncio.create_task(container.run())
         try:
             ended = await asyncio.shield(running)
         except asyncio.CancelledError:
             await self._stop(running)
             raise
+        except StartRefused as error:
+            raise not_started(error.reason, self._started) from error
         except EngineRefused as error:
-            raise self._not_started(error) from error
+            raise _gone(error) from error
         finally:
             self._position = follow.position
         return await self._result(ended)
 
+    @asynccontextmanager
+    async def collect(self, paths: Sequence[str]) -> AsyncIterator[Path]:
+        """Copies of the files, in a directory that is gone afterwards."""
+        from tracekeeper.workspace.globs import literal_prefixes
+
+        with tempfile.TemporaryDirectory(prefix="tracekeeper-") as directory:
+            for prefix in literal_prefixes(paths, self.project_dir):
+                await self._fetch(prefix, Path(directory))
+            yield Path(directory)
+
     async def cleanup(self) -> None:
-        """Remove the container."""
+        """Remove the container, the services with their volumes, and the network."""
         if self._engine is None:
             return
         try:
             if self._container:
                 await self._engine.containers.remove(self._container)
+            if self._services is not None:
+                await self._services.remove()
         finally:
             self._engine.close()
             self._engine = None
@@ -118,33 +153,68 @@ class DockerExecutor:
         assert self._engine is not None, "prepare comes first"
         return self._engine
 
+    @property
+    def _started(self) -> Subject:
+        assert self._subject is not None, "prepare comes first"
+        return self._subject
+
     def _image_spec(self) -> ImageSpec:
         if self._payload.image is None:
-            raise JobError("the job names no image", reason="configuration_error")
+            raise JobError(
+                "the job names no image", reason="runner_configuration_error", hint="add `image:`"
+            )
         return self._payload.image
 
-    async def _obtain(self, spec: ImageSpec, output: Output) -> Image:
-        return await obtain_image(
-            self._connected,
-            expand(spec.name, self._variables),
+    async def _obtain(self, spec: ImageSpec, output: Output) -> Subject:
+        engine = self._connected
+        name = expand(spec.name, self._variables)
+        image = await obtain_image(
+            engine,
+            name,
             spec.pull_policy or self._pull_policy,
             output,
             platform=spec.executor_opts.docker.platform,
+            auth=self._registry_auth(name),
         )
+        own = image.config.entrypoint if image.config else None
+        entrypoint = own if spec.entrypoint is None else spec.entrypoint
+        platform = f"{engine.version.os}/{engine.version.arch}"
+        return Subject(name, image, [part for part in entrypoint or () if part], platform)
+
+    def _registry_auth(self, image: str) -> str:
+        configuration = self._variables.get("DOCKER_AUTH_CONFIG", "")
+        try:
+            return registry_auth(configuration, parse(image).registry) if configuration else ""
+        except ValueError as error:
+            raise JobError(
+                f"the variable DOCKER_AUTH_CONFIG cannot be used: {error}",
+                reason="runner_configuration_error",
+            ) from error
+
+    async def _start_services(self, output: Output) -> None:
+        for spec in self._payload.services:
+            await self._obtain(spec, output)
+        self._services = Services(self._connected, self._labels, self._name, self._started.name)
+        services = [describe(spec, self._variables) for spec in self._payload.services]
+        await to_its_end(self._services.start(services))
+        await self._services.wait(output, seconds=self._services_wait)
 
     async def _create(self, spec: ImageSpec) -> None:
+        host: dict[str, object] = {"LogConfig": LOG_CONFIG}
+        if self._services is not None:
+            host["NetworkMode"] = self._services.network
         config: dict[str, object] = {
-            "Image": expand(spec.name, self._variables),
+            "Image": self._started.name,
             "Cmd": dispatcher.COMMAND,
             "Env": [f"{key}={value}" for key, value in self._variables.items()],
             "Labels": self._labels,
             "User": spec.executor_opts.docker.user,
-            "HostConfig": {"LogConfig": LOG_CONFIG},
+            "HostConfig": host,
         }
         if spec.entrypoint is not None:
             config["Entrypoint"] = spec.entrypoint
         self._container = await self._connected.containers.create(
-            config, platform=spec.executor_opts.docker.platform
+            config, name=self._name, platform=spec.executor_opts.docker.platform
         )
 
     async def _put(self, archive: bytes) -> None:
@@ -152,6 +222,16 @@ class DockerExecutor:
 
     async def _upload(self, archive: AsyncIterator[bytes]) -> None:
         await self._connected.containers.put_archive(self._container, "/", archive)
+
+    async def _fetch(self, path: str, root: Path) -> None:
+        """Copy what lies at `path` in the project to the same place below `root`."""
+        source = self.project_dir if path == "." else f"{self.project_dir}/{path}"
+        try:
+            async with self._connected.containers.get_archive(self._container, source) as chunks:
+                await extract_tar(chunks, root / path)
+        except EngineRefused as error:
+            if error.status != 404:
+                raise
 
     async def _stop(self, running: asyncio.Task[Ended]) -> None:
         containers = self._connected.containers
@@ -163,22 +243,32 @@ class DockerExecutor:
             if not running.done():
                 await containers.kill(self._container)
                 await asyncio.wait({running}, timeout=LAST_WORDS)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-    def _not_started(self, error: EngineRefused) -> JobError:
-        return JobError(
-            f"the container cannot be started: {error.reason}", reason="runner_system_failure"
-        )
+            await end(running)
 
     async def _result(self, ended: Ended) -> StepResult:
-        status = ended.follow.exit_status
+        status, state = ended.exit_status, ended.state
+        if status is None and not await self._has_begun():
+            raise not_begun(state, "", self._started)
         return StepResult(
-            exit_code=ended.state.exit_code if status is None else status,
-            complete=not ended.follow.doubt,
-            doubt=ended.follow.doubt,
-            oom=ended.state.oom_killed,
+            exit_code=state.exit_code if status is None else status,
+            complete=not ended.doubt,
+            doubt=_doubt(ended),
+            oom=state.oom_killed,
         )
+
+    async def _has_begun(self) -> bool:
+        """Whether the dispatcher has ever run in this container."""
+        try:
+            async with self._connected.containers.get_archive(self._container, dispatcher.BEGUN):
+                return True
+        except EngineRefused:
+            return False
+
+
+def _doubt(ended: Ended) -> str:
+    if ended.doubt and ended.state.oom_killed:
+        return "the kernel killed the container's main process: its memory limit was reached"
+    return ended.doubt
 
 
 async def answers(url: str) -> str | None:
@@ -190,28 +280,14 @@ async def answers(url: str) -> str | None:
     return None
 
 
-async def _connect(url: str) -> Engine:
-    try:
-        return await Engine.connect(url)
-    except EngineError as error:
-        raise JobError(error.message, reason="runner_system_failure", hint=error.hint) from error
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`; a cancellation waits for it, so that what it makes is known."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+def _gone(error: EngineRefused) -> Exception:
+    if error.status != 404:
+        return error
+    return JobError(
+        "the job's container was removed while its script ran; its output is lost from there on",
+        reason="runner_system_failure",
+    )
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
-
-
-async def _in_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """An iterator that blocks, advanced in a thread."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk

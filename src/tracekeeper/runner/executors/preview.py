@@ -7,8 +7,8 @@ the record; the preview is taken back when it comes.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
-from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.marker import prefix
 from tracekeeper.errors import EngineError
@@ -38,45 +38,45 @@ class UnfinishedLine:
 class Preview:
     """Shows on `output` what an attach has and the log does not have yet."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, nonce: str) -> None:
         self._output = output
+        self._marker = prefix(nonce)
         self._line = UnfinishedLine()
         self._shown = b""
         self._timer: asyncio.TimerHandle | None = None
 
-    async def show(self, frames: AsyncIterator[bytes], nonce: str) -> None:
+    async def show(self, frames: AsyncIterator[bytes]) -> None:
         """Read an attach to its end. It must be read whatever comes: dockerd stops a container
-        whose attached reader does not read."""
-        decoder, marker = FrameDecoder(), prefix(nonce)
-        try:
+        whose attached reader does not read. Trouble with it costs the preview only."""
+        decoder = FrameDecoder()
+        with suppress(EngineError):
             async for data in frames:
                 for _, payload in decoder.feed(data):
                     self._line.feed(payload)
-                self._look_later(marker)
-        except (ConnectionLost, EngineError):
-            return  # only the preview is lost
-        finally:
-            self._cancel()
+                self._look_later()
 
     def withdraw(self) -> None:
-        """Take back what is shown: the log has gone on."""
+        """Take back what is shown: the log has gone on. If it has not come to this line yet, the
+        line is shown again."""
         if self._shown:
             self._shown = b""
             self._output.preview(b"")
+            self._look_later()
 
-    def _look_later(self, marker: bytes) -> None:
+    def end(self) -> None:
+        """Show nothing any more."""
+        self._line = UnfinishedLine()
+        self.withdraw()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_later(self) -> None:
         if self._line.text and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(DELAY, self._look, marker)
+            self._timer = asyncio.get_running_loop().call_later(DELAY, self._look)
 
-    def _look(self, marker: bytes) -> None:
+    def _look(self) -> None:
         self._timer = None
-        text = self._line.text.partition(marker)[0]
+        text = self._line.text.partition(self._marker)[0]
         if text and text != self._shown:
             self._shown = text
             self._output.preview(text)
-
-    def _cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -42,7 +42,7 @@ async def _obtain(
     if policy not in get_args(PullPolicy):
         raise JobError(
             f"image {name} has the unknown pull policy {policy!r}",
-            reason="configuration_error",
+            reason="runner_configuration_error",
             hint="use always, if-not-present or never",
         )
     local = None if policy == "always" else await engine.images.inspect(name)

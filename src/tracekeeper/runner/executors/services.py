@@ -1,0 +1,195 @@
+"""A job's services: containers beside the job's own, on a network that only they share.
+
+A service is ready when something in it listens on a port that its image exposes. No helper image
+is needed to see that: a container of the job's image looks from inside the service's network.
+Source: GitLab docs, "Services", "How the health check of services works".
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from tracekeeper.engine.client import Engine
+from tracekeeper.engine.errors import EngineRefused
+from tracekeeper.engine.frames import FrameDecoder
+from tracekeeper.engine.references import service_aliases
+from tracekeeper.errors import EngineError, JobError
+from tracekeeper.pipeline.variables import expand
+from tracekeeper.protocol.payload import ImageSpec
+from tracekeeper.runner.executors.base import Output
+from tracekeeper.runner.executors.cancellation import first, to_its_end
+
+WAIT = 30.0
+"""Seconds that services have to be ready, by default; as gitlab-runner's."""
+MOST_PORTS = 20
+"""Ports of one service that are looked at, as gitlab-runner does."""
+SHOWN_LINES = 50
+PORT_VARIABLE = "HEALTHCHECK_TCP_PORT"
+
+_LISTENS = """\
+while :; do
+  for table in /proc/net/tcp /proc/net/tcp6; do
+    [ -r "$table" ] || continue
+    while read -r _ address _ state _; do
+      case "$state:$address" in
+        0A:0100007F:* | 0A:00000000000000000000000001000000:*) ;;
+        %s) exit 0 ;;
+      esac
+    done <"$table"
+  done
+  sleep 0.1 2>/dev/null || sleep 1
+done
+"""
+"""Ends when a port is open. State 0A is LISTEN; who listens on loopback only is not counted.
+Written for any POSIX shell with no other program but sleep."""
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A service of a job, its image at hand."""
+
+    spec: ImageSpec
+    image: str
+    aliases: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def describe(spec: ImageSpec, variables: Mapping[str, str]) -> Service:
+    """A service as the job's `variables` complete it. It has the job's variables and its own."""
+    image = expand(spec.name, variables)
+    given = expand(spec.alias, variables).replace(",", " ").split()
+    environment = dict(variables)
+    for variable in spec.variables:
+        value = variable.value if variable.raw else expand(variable.value, environment)
+        environment[variable.key] = value
+    aliases = tuple(dict.fromkeys((*given, *service_aliases(image))))
+    return Service(spec, image, aliases, environment)
+
+
+class Services:
+    """The services of one job on their network.
+
+    `probe_image` is the job's image. Everything made is known to `containers` and `network` as
+    soon as it exists, so that it can be removed whatever happens.
+    """
+
+    def __init__(
+        self, engine: Engine, labels: Mapping[str, str], network: str, probe_image: str
+    ) -> None:
+        self._engine = engine
+        self._labels = dict(labels)
+        self._probe_image = probe_image
+        self.network = network
+        self.containers: list[str] = []
+        self._named: list[tuple[Service, str]] = []
+
+    async def start(self, services: Sequence[Service]) -> None:
+        """Make the network and start every service. Raises JobError if one cannot be started."""
+        await self._engine.networks.create(self.network, labels=self._labels)
+        for service in services:
+            container = await self._create(service)
+            self._named.append((service, container))
+            try:
+                await self._engine.containers.start(container)
+            except EngineRefused as error:
+                raise JobError(
+                    f"service {service.image} cannot be started: {error.reason}",
+                    reason="runner_system_failure",
+                ) from error
+
+    async def wait(self, output: Output, *, seconds: float = WAIT) -> None:
+        """Wait until all are ready. One that is not in time is a warning, with its last words."""
+        output.note("Waiting for services to be up and running")
+        await asyncio.gather(
+            *(self._ready(*named, output=output, seconds=seconds) for named in self._named)
+        )
+
+    async def remove(self) -> None:
+        """Remove the containers, their anonymous volumes, and the network."""
+        await asyncio.gather(*map(self._engine.containers.remove, self.containers))
+        await self._engine.networks.remove(self.network)
+
+    async def _create(self, service: Service) -> str:
+        config: dict[str, object] = {
+            "Image": service.image,
+            "Env": [f"{key}={value}" for key, value in service.environment.items()],
+            "Labels": self._labels,
+            "User": service.spec.executor_opts.docker.user,
+            "HostConfig": {"NetworkMode": self.network},
+            "NetworkingConfig": {
+                "EndpointsConfig": {self.network: {"Aliases": list(service.aliases)}}
+            },
+        }
+        if service.spec.entrypoint is not None:
+            config["Entrypoint"] = service.spec.entrypoint
+        if service.spec.command is not None:
+            config["Cmd"] = service.spec.command
+        return await self._made(config, service.spec.executor_opts.docker.platform)
+
+    async def _made(self, config: Mapping[str, object], platform: str = "") -> str:
+        return await to_its_end(self._create_and_note(config, platform))
+
+    async def _create_and_note(self, config: Mapping[str, object], platform: str) -> str:
+        container = await self._engine.containers.create(config, platform=platform)
+        self.containers.append(container)
+        return container
+
+    async def _ready(
+        self, service: Service, container: str, *, output: Output, seconds: float
+    ) -> None:
+        ports = await self._ports(service, container)
+        if not ports:
+            output.note(f"Service {service.image} exposes no TCP port; not waiting for it")
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                trouble = await first(self._ended(container), self._listening(container, ports))
+        except TimeoutError:
+            listed = ", ".join(map(str, ports))
+            trouble = f"nothing listens on its port {listed} after {seconds:.0f} s"
+        except EngineError as error:
+            trouble = error.message
+        if trouble:
+            await self._warn(service, container, trouble, output)
+
+    async def _ports(self, service: Service, container: str) -> list[int]:
+        chosen = service.environment.get(PORT_VARIABLE, "")
+        if chosen.isdecimal():
+            return [int(chosen)]
+        exposed = (await self._engine.containers.inspect(container)).config.exposed_ports or {}
+        ports = [port.partition("/") for port in exposed]
+        return sorted(int(port) for port, _, kind in ports if kind == "tcp")[:MOST_PORTS]
+
+    async def _ended(self, container: str) -> str:
+        async with self._engine.containers.wait(container, "not-running") as waiting:
+            return f"it ended with status {await waiting.exit_code()}"
+
+    async def _listening(self, container: str, ports: Sequence[int]) -> str:
+        patterns = " | ".join(f"0A:*:{port:04X}" for port in ports)
+        probe = await self._made(
+            {
+                "Image": self._probe_image,
+                "Entrypoint": ["sh", "-c", _LISTENS % patterns],
+                "Cmd": [],
+                "Labels": self._labels,
+                "HostConfig": {"NetworkMode": f"container:{container}"},
+            }
+        )
+        try:
+            async with self._engine.containers.wait(probe, "next-exit") as waiting:
+                await self._engine.containers.start(probe)
+                status = await waiting.exit_code()
+        finally:
+            await self._engine.containers.remove(probe)
+        return f"it cannot be probed from image {self._probe_image}" if status else ""
+
+    async def _warn(self, service: Service, container: str, trouble: str, output: Output) -> None:
+        output.note(f"WARNING: service {service.image} is probably not ready: {trouble}")
+        decoder = FrameDecoder()
+        async with self._engine.containers.logs(
+            container, follow=False, tail=SHOWN_LINES, timestamps=False
+        ) as chunks:
+            frames = [frame async for chunk in chunks for frame in decoder.feed(chunk)]
+        lines = b"".join(payload for _, payload in frames).decode(errors="replace").splitlines()
+        for line in lines[-SHOWN_LINES:]:
+            output.note(f"{service.aliases[0]}: {line}")
