@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 ENGINE := $(BIN)/python scripts/engine.py
 export PYTHON VENV
 
-.PHONY: help run test unit integration faults lint style types format coverage bench clean servers
+.PHONY: help run test unit integration faults lint style types format docs coverage bench clean servers
 
 help:
 	@echo 'make run          run the example pipeline'
@@ -18,6 +18,7 @@ help:
 	@echo 'make faults       every suite of faults, in full'
 	@echo 'make lint         style, layering, shape and types'
 	@echo 'make format       rewrite the code in the house style'
+	@echo 'make docs         write the pages that are made from the code'
 	@echo 'make coverage     each pure module is covered by its own tests'
 	@echo 'make bench        speed, beside the peer'
 	@echo 'make clean        remove what these verbs made'
@@ -44,6 +45,7 @@ style: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/shape.py
+	$(BIN)/python scripts/generate_docs.py --check
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -51,6 +53,9 @@ types: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.run
+	$(BIN)/python scripts/generate_docs.py
 
 coverage: $(VENV)/.dev
 	$(BIN)/python scripts/coverage_gate.py

@@ -9,14 +9,14 @@ HELPERS = {"__main__", "harness", "peer", "project"}
 
 
 def main() -> int:
-    """Run the benches; the exit status is 1 if one missed a target."""
+    """Run the benches; the exit status is 1 if one missed a target. Some have none to miss."""
     names = sys.argv[1:] or sorted(
         path.stem for path in HERE.glob("*.py") if path.stem not in HELPERS
     )
     kept = []
     for name in names:
         print(f"\n{name}", flush=True)
-        kept.append(importlib.import_module(f"bench.{name}").main())
+        kept.append(importlib.import_module(f"bench.{name}").main() is not False)
     return 0 if all(kept) else 1
 
 
