@@ -96,8 +96,9 @@ def sanitize_key(key: str) -> str:
 def files_key(files: ProjectFiles, names: Sequence[str], prefix: str = "") -> str:
     """``cache:key:files``: a SHA-1 that follows the content of the files that `names` mean.
 
-    Names may be globs. The key is ``default`` if there is no such file. As in GitLab since
-    2025 (gitlab-org/gitlab!203233) the content counts, not the commit, so changes that are not committed count as well.
+    Names may be globs. The key is ``default`` if there is no such file. As in GitLab since 2025
+    (gitlab-org/gitlab!203233) the content counts, not the commit, so changes that are not
+    committed count as well.
     """
     blobs = {blob for path in _named(files, names) if (blob := _blob(files.read(path)))}
     joined = "-".join(sorted(blobs)).encode()

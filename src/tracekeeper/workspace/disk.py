@@ -41,9 +41,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     It is written beside `path`; nothing is left behind when the block fails. Raises `StorageError`.
     """
     partial = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.partial"
+    with storing(path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with storing(path.name):
-            path.parent.mkdir(parents=True, exist_ok=True)
             with open(partial, "xb") as file:
                 yield file
             os.replace(partial, path)

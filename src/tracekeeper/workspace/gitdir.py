@@ -17,15 +17,15 @@ DIRECTORIES = ("objects/info", "refs/heads", "refs/tags")
 
 _SHARED_FILES = ("packed-refs", "shallow")
 _OWN_FILES = ("index", "MERGE_MSG", "MERGE_MODE", "AUTO_MERGE")
-_SECTIONS = frozenset(
-    ("branch", "color", "core", "diff", "extensions", "filter", "i18n", "init", "lfs", "log")
-    + ("merge", "pull", "push", "remote", "status", "submodule", "tag", "user", "versionsort")
-)
-_DROPPED = frozenset(
-    ("core.askpass", "core.bare", "core.editor", "core.fsmonitor", "core.gitproxy")
-    + ("core.hookspath", "core.pager", "core.sshcommand", "core.worktree")
-    + ("extensions.worktreeconfig",)
-)
+_SECTIONS = {
+    *("branch", "color", "core", "diff", "extensions", "filter", "i18n", "init", "lfs", "log"),
+    *("merge", "pull", "push", "remote", "status", "submodule", "tag", "user", "versionsort"),
+}
+_DROPPED = {
+    *("core.askpass", "core.bare", "core.editor", "core.fsmonitor", "core.gitproxy"),
+    *("core.hookspath", "core.pager", "core.sshcommand", "core.worktree"),
+    "extensions.worktreeconfig",
+}
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\b": "\\b"})
 
 

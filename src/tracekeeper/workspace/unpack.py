@@ -153,9 +153,10 @@ def _readable(archive: Path) -> "Iterator[ZipFile]":
     from zipfile import BadZipFile, ZipFile
 
     try:
-        with ZipFile(archive) as opened:
+        # A name without the mark for UTF-8 comes from a zip program of Unix: its bytes are meant.
+        with ZipFile(archive, metadata_encoding="utf-8") as opened:
             yield opened
-    except (BadZipFile, zlib.error, EOFError, struct.error) as error:
+    except (BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError) as error:
         raise WorkspaceError(f"the archive {archive.name} is damaged: {error}") from error
     except (NotImplementedError, RuntimeError) as error:
         raise WorkspaceError(f"the archive {archive.name} cannot be read: {error}") from error
