@@ -88,12 +88,16 @@ def test_variables_from_the_weakest_to_the_strongest() -> None:
         FACTS,
         JobFacts(1),
         digest=no_files,
-        dotenv=[{"A": "first", "B": "first"}, {"B": "second", "C": "second"}],
+        dotenv=[
+            {"A": "first", "B": "first"},
+            {"B": "second", "C": "second", "GITLAB_USER_NAME": "second"},
+        ],
         overrides={"C": Variable("C", "mine", masked=True, raw=True, file=True, public=False)},
     )
     values = resolve(made.variables)
     assert values["CI_COMMIT_SHA"] == "from the file"
     assert values["GITLAB_USER_ID"] == "1"
+    assert values["GITLAB_USER_NAME"] == "second"
     assert [values[key] for key in "ABC"] == ["first", "second", "mine"]
     mine = JobVariable("C", "mine", public=False, file=True, masked=True, raw=True)
     assert made.variables[-1] == mine

@@ -353,6 +353,11 @@ def test_cancel_all() -> None:
     assert course.schedule.statuses["hand"] == "manual"
 
 
+def test_cancel_all_gives_no_resource_group_to_another_job() -> None:
+    course = Course(job("a", group="g"), job("b", group="g"))
+    assert course._told(course.schedule.cancel_all()) == ["a canceled", "b canceled"]
+
+
 def test_illegal_events() -> None:
     schedule = Schedule(pipeline(job("a"), job("b", 1)))
     schedule.begin(0)
