@@ -6,7 +6,7 @@ each over the one before, and the job over them all; up to 11 levels.
 
 from tracekeeper.pipeline.limits import MAX_EXTENDS_LEVELS, MAX_MERGED_NODES
 from tracekeeper.pipeline.merging import deep_merge
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Entry, Mapping, Node, Scalar, Sequence
 from tracekeeper.problems import Position, Problem
 
@@ -18,7 +18,7 @@ def extend(document: Mapping, problems: list[Problem], *, elsewhere: str = "") -
     """`document` with every job's ``extends`` carried out and the keyword gone.
 
     A job whose ``extends`` is wrong, or builds on a wrong one, keeps the keyword: the mark of an
-    incomplete job. `elsewhere` is the hint for an unknown parent that resembles no known job.
+    incomplete job. `elsewhere` is a further hint for an unknown parent.
     """
     try:
         return _Extender(document, problems, elsewhere).run()
@@ -99,8 +99,9 @@ class _Extender:
             circle = " → ".join((*chain[chain.index(name.text) :], name.text))
             self._error("extends_cycle", f"`extends` goes in a circle: {circle}", name.at)
         elif job is None:
-            close = nearest(name.text, [entry.key for entry in self._document])
-            hint = f"did you mean `{close}`?" if close else self._elsewhere
+            others = [entry.key for entry in self._document if entry.key != chain[-1]]
+            hints = [did_you_mean(name.text, others), self._elsewhere]
+            hint = "; ".join(filter(None, hints))
             message = f"`{chain[-1]}` extends `{name.text}`, which does not exist"
             self._error("unknown_parent", message, name.at, hint)
         elif not isinstance(job, Mapping):

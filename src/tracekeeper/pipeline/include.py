@@ -9,7 +9,7 @@ from collections.abc import Mapping as AbstractMapping
 from tracekeeper.pipeline.include_entries import Changed, IncludeReader, Location
 from tracekeeper.pipeline.limits import MAX_INCLUDES
 from tracekeeper.pipeline.merging import deep_merge
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Mapping, Node
 from tracekeeper.pipeline.world import ProjectFiles
 from tracekeeper.pipeline.yaml import parse
@@ -80,8 +80,7 @@ class _Includer:
     def _document(self, location: Location) -> Mapping | None:
         content = self._files.read(location.path)
         if content is None:
-            close = nearest(location.path, [p for p in self._files.paths() if _is_yaml(p)])
-            hint = f"did you mean `{close}`?" if close else ""
+            hint = did_you_mean(location.path, [p for p in self._files.paths() if _is_yaml(p)])
             message = f"there is no file `{location.path}` in this project"
             self._error("missing_file", message, location.at, hint)
             return None

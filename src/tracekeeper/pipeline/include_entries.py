@@ -14,7 +14,7 @@ import msgspec
 
 from tracekeeper.pipeline.expressions import ExpressionError, evaluate
 from tracekeeper.pipeline.globs import GlobError, matches
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Mapping, Node, Scalar, Sequence
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.pipeline.world import ProjectFiles
@@ -195,8 +195,7 @@ class IncludeReader:
     def _check_keys(self, mapping: Mapping, known: tuple[str, ...], where: str) -> None:
         for entry in mapping:
             if entry.key not in known:
-                close = nearest(entry.key, known)
-                hint = f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
+                hint = did_you_mean(entry.key, known) or f"known are {', '.join(known)}"
                 message = f"`{where}` has no keyword `{entry.key}`"
                 self._error("unknown_keyword", message, entry.at, hint)
 

@@ -75,8 +75,12 @@ def merge(
 
 
 def _read(document: Mapping, found: list[Problem]) -> Config | None:
-    """What the reader says of a place that is wrong already would only repeat it."""
+    """What the reader says of a place that is wrong already would only repeat it.
+
+    Such a place is also a job that kept its ``extends``: it lacks what it would inherit.
+    """
     wrong = {problem.at for problem in found if not problem.warning}
+    wrong |= {e.at for e in document if isinstance(e.value, Mapping) and "extends" in e.value}
     read_problems: list[Problem] = []
     config = read(document, read_problems)
     found += [problem for problem in read_problems if problem.at not in wrong]

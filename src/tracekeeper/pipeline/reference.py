@@ -6,7 +6,7 @@ taken over inside a list stays a list of its own: the keywords that allow it fla
 """
 
 from tracekeeper.pipeline.limits import MAX_DEPTH, MAX_MERGED_NODES, MAX_REFERENCE_LEVELS
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Entry, Mapping, Node, Reference, Scalar, Sequence
 from tracekeeper.problems import Problem
 
@@ -16,7 +16,7 @@ def resolve_references(
 ) -> Mapping:
     """`document` with every reference replaced by what it names; a wrong one stays where it is.
 
-    `elsewhere` is the hint for an unknown name that resembles no known one.
+    `elsewhere` is a further hint for an unknown name.
     """
     resolver = _Resolver(document, problems, elsewhere)
     try:
@@ -94,11 +94,10 @@ class _Resolver:
 
     def _missing(self, node: Reference, step: int, found: Node) -> None:
         known = [entry.key for entry in found] if isinstance(found, Mapping) else []
-        close = nearest(node.path[step], known)
         place = f"`{'` › `'.join(node.path[:step])}` has" if step else "there is"
         message = f"{_written(node)} leads nowhere: {place} no `{node.path[step]}`"
-        hint = f"did you mean `{close}`?" if close else self._elsewhere
-        self._wrong(node, "unknown_reference", message, hint)
+        hints = [did_you_mean(node.path[step], known), self._elsewhere]
+        self._wrong(node, "unknown_reference", message, "; ".join(filter(None, hints)))
 
     def _bound(self, node: Node, depth: int) -> None:
         self._nodes += 1

@@ -26,7 +26,7 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from tracekeeper.pipeline.limits import MAX_BYTES, MAX_DEPTH, MAX_FILE_ERRORS, MAX_FILE_NODES
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Entry, Mapping, Node, Reference, Scalar, Sequence
 from tracekeeper.pipeline.scalars import is_date, resolve
 from tracekeeper.pipeline.yaml_errors import explain_bad_utf8, explain_syntax_error
@@ -183,8 +183,7 @@ class _Builder:
         at = self._at(event)
         anchored = self._anchors.get(event.anchor)
         if anchored is None:
-            close = nearest(event.anchor, self._anchors)
-            hint = f"did you mean `*{close}`?" if close else "an anchor stands above its aliases"
+            hint = did_you_mean(event.anchor, self._anchors) or "an anchor stands above its aliases"
             self._error("unknown_anchor", f"there is no anchor `&{event.anchor}`", at, hint)
             return Scalar(None, "", at)
         if anchored.node is None:
@@ -301,8 +300,8 @@ class _Builder:
         hint = "put a value that begins with `!` in quotes"
         if tag == _REFERENCE_TAG:
             hint = "write `!reference [job, keyword]`"
-        elif close := nearest(tag, [_REFERENCE_TAG]):
-            hint = f"did you mean `{close}`?"
+        elif meant := did_you_mean(tag, [_REFERENCE_TAG]):
+            hint = meant
         self._error("unknown_tag", f"the tag `{tag}` cannot stand here", self._at(event), hint)
 
     def _at(self, event: Any) -> Position:

@@ -117,6 +117,11 @@ def test_an_unknown_parent_may_be_elsewhere() -> None:
     assert problems[0].hint == "look there"
 
 
+def test_a_job_is_no_suggestion_for_its_own_parent() -> None:
+    _, problems = extended("lint: {extends: .lint}\n", elsewhere="look there")
+    assert problems[0].hint == "look there"
+
+
 def test_a_job_on_an_incomplete_parent_is_marked_but_not_reported() -> None:
     text = "a: {extends: .none}\nb: {extends: a}\nc: {extends: b}\n"
     result, problems = extended(text)

@@ -94,6 +94,11 @@ def test_a_place_that_is_wrong_already_is_not_reported_again() -> None:
     assert found == [("unknown_reference", "top.yml:1:13")]
 
 
+def test_a_job_without_its_parent_is_not_blamed_for_what_it_lacks() -> None:
+    _, found = checked("a: {extends: .none}\nb: {script: x}\n")
+    assert found == [("unknown_parent", "top.yml:1:14")]
+
+
 def test_a_file_that_cannot_be_used() -> None:
     assert checked("[]") == (False, [("not_a_mapping", "top.yml:1:1")])
 
