@@ -281,7 +281,7 @@ async def answers(url: str) -> str | None:
 
 
 def _gone(error: EngineRefused) -> Exception:
-    if error.status != 404:
+    if error.status not in {404, 409}:  # none such, or marked for removal
         return error
     return JobError(
         "the job's container was removed while its script ran; its output is lost from there on",

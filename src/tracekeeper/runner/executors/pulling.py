@@ -46,12 +46,13 @@ async def _obtain(
             hint="use always, if-not-present or never",
         )
     local = None if policy == "always" else await engine.images.inspect(name)
-    if local is not None:
+    if local is not None and _is_for(platform, local):
         output.note(f"Using the local image {name} ({_short(local)})")
         return local
     if policy == "never":
+        wanted = f"{name} for {platform}" if platform else name
         raise JobError(
-            f"image {name} is not on the Docker Engine, and its pull policy is 'never'",
+            f"image {wanted} is not on the Docker Engine, and its pull policy is 'never'",
             reason="image_pull_failure",
         )
     return await _pull(engine, name, output, platform, auth)
@@ -75,6 +76,12 @@ async def _pull(engine: Engine, name: str, output: Output, platform: str, auth: 
         )
     output.note(f"Using the pulled image {name} ({_short(image)})")
     return image
+
+
+def _is_for(platform: str, image: Image) -> bool:
+    """Whether a local image is for the platform asked for; of ``linux/arm/v7`` the variant is
+    left to the engine."""
+    return not platform or f"{platform}/".startswith(f"{image.os}/{image.architecture}/")
 
 
 def _short(image: Image) -> str:
