@@ -290,6 +290,12 @@ def test_every_problem_is_found(pipeline_of: PipelineOf) -> None:
         """)
 
 
+def test_only_a_delayed_job_has_a_delay() -> None:
+    job = JobConfig("a", AT, when="delayed", start_in=10, rules=(Rule(AT, when="always"),))
+    found = evaluate(Config((".pre", "test", ".post"), {"a": job}), push())
+    assert found.jobs["a"].start_in == 0
+
+
 NAMES = st.sampled_from(["a", "b", "c"])
 WHENS: st.SearchStrategy[When] = st.sampled_from(["on_success", "manual", "delayed", "never"])
 CONDITIONS = st.sampled_from(["$A", "$CI_COMMIT_BRANCH", "$A ==", "$A =~ $B", "$B == null"])
