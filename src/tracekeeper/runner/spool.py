@@ -24,7 +24,7 @@ import msgspec
 from tracekeeper.errors import StorageError
 from tracekeeper.trace.ledger import Hop
 
-_BLOCK = 256 * 1024
+_BLOCK = 64 * 1024
 
 
 class Commit(msgspec.Struct, frozen=True, array_like=True):
@@ -43,9 +43,12 @@ _decode = msgspec.json.Decoder(Commit).decode
 
 
 class Spool:
-    """Writes one trace. Errors of the disk are raised as `StorageError`, once and for all."""
+    """Writes one trace. After a `StorageError` it takes nothing more: every call raises it again.
 
-    __slots__ = ("_journal", "_trace", "directory", "last", "size")
+    `append` and `commit` return quickly, as long as the disk's cache does.
+    """
+
+    __slots__ = ("_failure", "_journal", "_trace", "directory", "last", "size")
 
     def __init__(self, directory: Path, trace: int, journal: int, last: Commit) -> None:
         self.directory = directory
@@ -55,6 +58,7 @@ class Spool:
         """How many bytes the trace has."""
         self._trace = trace
         self._journal = journal
+        self._failure: StorageError | None = None
 
     @classmethod
     def create(cls, directory: Path) -> Self:
@@ -82,7 +86,8 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         """Append to the trace. Readers see it at once; `commit` makes it count."""
-        self.size += self._write(self._trace, data)
+        self._write(self._trace, data)
+        self.size += len(data)
 
     def commit(self, recorded: Hop, position: str = "", held: int = 0) -> None:
         """Journal that the trace is `recorded`, and holds the source's output to `position`."""
@@ -118,15 +123,19 @@ class Spool:
     ) -> None:
         self.close()
 
-    def _write(self, descriptor: int, data: bytes) -> int:
+    def _write(self, descriptor: int, data: bytes) -> None:
+        if self._failure:
+            raise self._failure
         written = 0
         try:
             while written < len(data):
                 written += os.write(descriptor, data[written:] if written else data)
         except OSError as error:
-            message = f"cannot write beyond byte {self.size + written} of the trace in"
-            raise _storage_error(message, self.directory, error) from error
-        return written
+            # What was written of `data` is behind the last commit: it does not count, and nothing
+            # may follow it.
+            message = f"cannot write beyond byte {self.size} of the trace in"
+            self._failure = _storage_error(message, self.directory, error)
+            raise self._failure from error
 
 
 def read_back(directory: Path) -> Hop:
@@ -158,28 +167,30 @@ def _open(path: Path, flags: int = 0) -> int:
 
 def _last_commit(directory: Path) -> tuple[Commit, int]:
     """The last commit that the trace bears out, and where its line in the journal ends."""
-    journal = (directory / "journal").read_bytes()
-    commits = [(_START, 0)]
+    last, last_end = _START, 0
+    size = crc = 0
+    with (directory / "trace").open("rb") as trace:
+        for commit, end in _commits((directory / "journal").read_bytes()):
+            while size < commit.bytes and (block := trace.read(min(_BLOCK, commit.bytes - size))):
+                size += len(block)
+                crc = crc32(block, crc)
+            if (size, crc) != (commit.bytes, commit.crc):
+                break
+            last, last_end = commit, end
+    return last, last_end
+
+
+def _commits(journal: bytes) -> Iterator[tuple[Commit, int]]:
+    """The whole lines of a journal, each with the place of its end."""
     end = 0
     for line in journal.splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            break
+        try:
+            commit = _decode(line)
+        except msgspec.DecodeError:
+            return
         end += len(line)
-        commits.append((_decode(line), end))
-    trace = directory / "trace"
-    while not _bears_out(trace, commits[-1][0]):
-        commits.pop()
-    return commits[-1]
-
-
-def _bears_out(trace: Path, commit: Commit) -> bool:
-    left, crc = commit.bytes, 0
-    for block in tail(trace):
-        crc = crc32(block[:left], crc)
-        left -= len(block[:left])
-        if not left:
-            break
-    return left == 0 and crc == commit.crc
+        if line.endswith(b"\n"):
+            yield commit, end
 
 
 def _storage_error(what: str, path: Path, error: OSError) -> StorageError:

@@ -148,11 +148,22 @@ class Chain:
         """Put unfinished lines into the trace as far as they are known, so that a prompt shows."""
         return self._record(self._pieces.flush())
 
+    def preview(self, line: bytes) -> tuple[bytes, bool]:
+        """How `line`, which the script has not finished and the record does not have yet, can be
+        shown: masked, and whether its end is held back. Nothing changes."""
+        script = self._filters.get(Stream.SCRIPT)
+        masked, held = (script.masker if script else Masker(self._masks)).peek(line)
+        return masked.decode("utf-8", "replace").encode(), held
+
+    def drain(self) -> bytes:
+        """The script has ended, another may follow: return what was held back of its output."""
+        parts = [self._drain(filter_) for filter_ in self._filters.values()]
+        return b"".join([*parts, self.flush()])
+
     def finish(self, at: int) -> bytes:
         """All output has ended: return all that waited."""
         self._at = at
-        parts = [self._drain(filter_) for filter_ in self._filters.values()]
-        parts.append(self._record(self._pieces.finish(at)))
+        parts = [self.drain(), self._record(self._pieces.finish(at))]
         if self._limiter and self._limiter.full:
             parts.append(self._tail(self._limiter))
         return b"".join(parts)

@@ -6,6 +6,7 @@ ones (acknowledged, live, persisted, archived, read) join as they are built. The
 compared hop by hop; the first hop that differs is named.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -54,3 +55,41 @@ class Ledger(msgspec.Struct, frozen=True):
     changes: Changes
     verdict: Verdict
     reason: str = ""
+
+
+def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
+    """The ledger of a trace that took the way of `hops`, the first of them its source.
+
+    `doubt` says why not all output may have come, and is empty where it is known that all came.
+    """
+    verdict, reason = _verdict(hops, changes, doubt)
+    return Ledger(tuple(hops), changes, verdict, reason)
+
+
+def _verdict(hops: Sequence[Hop], changes: Changes, doubt: str) -> tuple[Verdict, str]:
+    source, recorded, *later = hops
+    if recorded.bytes != source.bytes + sum(_parts(changes)):
+        return "altered", "the bytes recorded do not add up to those of the source"
+    for hop in later:
+        if (hop.bytes, hop.crc) != (recorded.bytes, recorded.crc):
+            return "altered", (
+                f"the {hop.name} has {hop.bytes} bytes ({hop.checksum}), but {recorded.bytes}"
+                f" ({recorded.checksum}) were recorded"
+            )
+    if doubt or not later:
+        return "unproven", doubt or "the trace was not read back"
+    if changes.limited:
+        return "limited", f"{-changes.limited} bytes are left out because of the log's limit"
+    return "proven", ""
+
+
+def _parts(changes: Changes) -> tuple[int, ...]:
+    return (
+        changes.masked,
+        changes.utf8,
+        changes.headers,
+        changes.newlines,
+        changes.runner,
+        changes.limited,
+        -changes.waiting,
+    )

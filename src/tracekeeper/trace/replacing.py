@@ -13,15 +13,13 @@ Else it declines, and the general way is taken.
 
 from collections.abc import Iterator
 
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
-
-from tracekeeper.trace.masks import MASK, Masks, has_parameters, sample
+from tracekeeper.trace.masks import MASK, Masks, Sampler, has_parameters
 
 
 class Replacer:
     """Masks texts that hold whole lines; for masks of which no value holds a newline."""
 
-    __slots__ = ("_collisions", "_longest", "_masks", "_replaceable")
+    __slots__ = ("_collisions", "_masks", "_replaceable")
 
     def __init__(self, masks: Masks) -> None:
         words = masks.values + masks.prefixes
@@ -29,25 +27,31 @@ class Replacer:
             text for value in masks.values for word in words for text in _collisions(value, word)
         }
         self._masks = masks
-        self._longest = max(map(len, collisions), default=0)
-        self._collisions = BytesAhoCorasick(sorted(collisions), MatchKind.LeftmostFirst)
+        self._collisions = Sampler(sorted(collisions))
         self._replaceable = {
             i for i, value in enumerate(masks.values) if not any(_collisions(value, MASK))
         }
 
     def mask(self, text: bytes) -> tuple[bytes, int] | None:
         """The masked text and the number of secrets in it; None where this way is not exact."""
-        if has_parameters(text) or sample(self._collisions, text, self._longest):
+        if has_parameters(text) or self._collisions.sample(text):
             return None
         count = 0
-        while found := self._masks.sample(text):
+        while found := self._masks.words.sample(text):
             if not found <= self._replaceable:
                 return None
             for i in found:
                 value = self._masks.values[i]
-                count += text.count(value)
-                text = text.replace(value, MASK)
+                masked = text.replace(value, MASK)
+                count += _replaced(text, masked, value)
+                text = masked
         return text, count
+
+
+def _replaced(text: bytes, masked: bytes, value: bytes) -> int:
+    """How often `value` was replaced."""
+    longer = len(MASK) - len(value)
+    return (len(masked) - len(text)) // longer if longer else text.count(value)
 
 
 def _collisions(value: bytes, word: bytes) -> Iterator[bytes]:
