@@ -62,7 +62,8 @@ class Service(msgspec.Struct, frozen=True):
 
 class Artifacts(msgspec.Struct, frozen=True):
     """What to keep of a job's files. `dotenv` are paths of ``reports: dotenv``; `reports` maps
-    every other report type to its paths. `expire_in` is None for "never" or not given."""
+    every other report type to its paths; a coverage report goes by its format (``cobertura``).
+    `expire_in` is None for "never" or not given."""
 
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -183,7 +184,8 @@ class JobConfig(msgspec.Struct, frozen=True):
 
     `rules` None and `only` None mean "not given". `needs` None follows the stages, ``()`` starts
     at once. `dependencies` None means "artifacts of all earlier stages". `parallel` 0 is one
-    plain job. Script lists are flat; one entry may hold several lines. `timeout` is seconds.
+    plain job. Script lists are flat; one entry may hold several lines. `script` is empty only in a
+    job that has ``trigger`` or ``run`` instead, which has a warning. `timeout` is seconds.
     """
 
     name: str

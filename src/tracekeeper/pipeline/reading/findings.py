@@ -1,0 +1,33 @@
+"""The problems found while a file is read, each place once."""
+
+from tracekeeper.problems import Position, Problem
+
+
+class Findings:
+    """Collects problems into the caller's list.
+
+    A template that many jobs extend, or a default, is read once for each job: a second finding
+    with the same code at the same place is dropped.
+    """
+
+    __slots__ = ("_problems", "_seen", "failed")
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+        self._seen: set[tuple[str, Position]] = set()
+        self.failed = False
+
+    def error(self, code: str, message: str, at: Position, hint: str = "") -> None:
+        """Report what makes the file invalid."""
+        self.failed = True
+        self._add(Problem(code, message, at, hint))
+
+    def warn(self, code: str, message: str, at: Position, hint: str = "") -> None:
+        """Report what the file may well mean, but its author should know."""
+        self._add(Problem(code, message, at, hint, warning=True))
+
+    def _add(self, problem: Problem) -> None:
+        key = (problem.code, problem.at)
+        if key not in self._seen:
+            self._seen.add(key)
+            self._problems.append(problem)
