@@ -3,12 +3,11 @@
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-import msgspec
-
 from tracekeeper.workspace.disk import copy_file, storing, walk, write_all
+from tracekeeper.workspace.entry import Entry, GitDirectory
 from tracekeeper.workspace.gitdir import (
     ALTERNATES,
     DIRECTORIES,
@@ -18,22 +17,7 @@ from tracekeeper.workspace.gitdir import (
 )
 from tracekeeper.workspace.project import OWN_DIRECTORY, listed_files
 from tracekeeper.workspace.repository import Repository, find_repository, finish_git, start_git
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A directory, file or symlink of a snapshot; `target` is a symlink's."""
-
-    path: str
-    mode: int
-    mtime_ns: int = 0
-    target: str = ""
-
-
-class GitDirectory(msgspec.Struct, frozen=True):
-    """A ``.git`` in a snapshot, and where its objects are."""
-
-    path: str
-    objects: Path
+from tracekeeper.workspace.tar import tar_stream
 
 
 class Snapshot:
@@ -43,9 +27,9 @@ class Snapshot:
     out submodules, symlinks as symlinks, and for each repository a ``.git`` of its own in which
     git says what it says in the user's. `notes` are sentences for the run's log.
 
-    The user's repository is only read: its objects are used in place, and it has to stay where it
-    is while jobs run. In `entries` a directory comes before what it holds. `materialize` may be
-    called from several threads at once.
+    The user's repository is only read: its objects are used in place (git may renew the time of
+    one that a job needs), and it has to stay where it is while jobs run. In `entries` a directory
+    comes before what it holds. `materialize` may be called from several threads at once.
     """
 
     __slots__ = ("directory", "entries", "git_directories", "notes")
@@ -97,6 +81,15 @@ class Snapshot:
             destination.mkdir(exist_ok=True)
         for entry in self.entries:
             _copy_entry(entry, f"{self.directory}/{entry.path}", f"{destination}/{entry.path}")
+
+    def tar(self, prefix: str) -> Iterator[bytes]:
+        """The project as tar, all below the directory `prefix`, in pieces of at least 64 KiB.
+
+        Directories are 0777, files 0666 or, if executable, 0777, so that a job's user need not be
+        root; everything belongs to root. The objects that a copy on this machine only points to
+        are included. One piece at a time is held in memory.
+        """
+        return tar_stream(self.directory, self.entries, self.git_directories, prefix)
 
 
 class _Taking:

@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import stat
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import pytest
 
 from tracekeeper.errors import StorageError, WorkspaceError
 from tracekeeper.workspace.checkout import Snapshot
-from tracekeeper.workspace.tar import snapshot_tar
+from tracekeeper.workspace.entry import Entry
+from tracekeeper.workspace.tar import tar_stream
 
 Git = Callable[..., str]
 
@@ -55,7 +57,7 @@ def unpack(snapshot: Snapshot, destination: Path) -> Path:
     command = ["tar", "-xp", "--no-same-owner", "-C", str(destination)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin
-        for piece in snapshot_tar(snapshot, "builds/p"):
+        for piece in snapshot.tar("builds/p"):
             process.stdin.write(piece)
     assert process.returncode == 0
     return destination / "builds/p"
@@ -323,8 +325,9 @@ def test_the_tar(project: Path, git: Git, tmp_path: Path) -> None:
     (project / long / "file").write_bytes(random.Random(1).randbytes(700_001))
     name = os.fsdecode(b"not utf-8 \xff")
     (project / name).touch()
+    (project / "to-long").symlink_to(long)
     snapshot = Snapshot.take(project, tmp_path / "snapshot")
-    pieces = list(snapshot_tar(snapshot, "/builds/p/"))
+    pieces = list(snapshot.tar("/builds/p/"))
     assert all(65536 <= len(piece) <= 1 << 20 for piece in pieces[:-1])
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
         members = {member.name: member for member in tar.getmembers()}
@@ -336,25 +339,47 @@ def test_the_tar(project: Path, git: Git, tmp_path: Path) -> None:
     assert members["builds/p/link"].linkname == "d/e/deep"
     assert members["builds/p/file"].mtime == int((project / "file").stat().st_mtime)
     assert members[f"builds/p/{long}/file"].size == 700_001
+    assert members["builds/p/to-long"].linkname == long
     assert f"builds/p/{name}" in members
     assert "builds/p/.git/objects/info/alternates" not in members
     assert {(member.uid, member.gid) for member in members.values()} == {(0, 0)}
 
 
 def test_objects_that_are_repacked_meanwhile(project: Path, git: Git, tmp_path: Path) -> None:
+    for number in range(6):
+        (project / "big").write_bytes(random.Random(number).randbytes(400_000))
+        git(project, "add", "big")
+        git(project, "commit", "-qm", f"Big {number}")
     snapshot = Snapshot.take(project, tmp_path / "snapshot")
-    pieces = snapshot_tar(snapshot, "p")
-    objects = [path for path in (project / ".git/objects").rglob("*") if path.is_file()]
-    for path in objects:
-        path.unlink()
-    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
-        assert "p/file" in tar.getnames()
+    pieces = snapshot.tar("p")
+    first = [next(pieces) for _ in range(4)]
+    git(project, "repack", "-adq")
+    with tarfile.open(fileobj=io.BytesIO(b"".join([*first, *pieces]))) as tar:
+        tar.extractall(tmp_path / "out", filter="data")
+    git(tmp_path / "out/p", "fsck", "--full")
+    assert git(tmp_path / "out/p", "status", "--porcelain") == ""
+
+
+def test_a_file_that_is_large_for_tar(tmp_path: Path) -> None:
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(8**11 + 1)
+    pieces = tar_stream(tmp_path, [Entry("large", stat.S_IFREG, mtime_ns=-1)], [], "p")
+    with tarfile.open(fileobj=io.BytesIO(next(pieces)), mode="r|") as tar:
+        members = [tar.next(), tar.next()]
+    assert members[1]
+    assert (members[1].size, members[1].mtime) == (8**11 + 1, 0)
+
+
+def test_an_object_that_is_gone_is_passed_over(tmp_path: Path) -> None:
+    gone = Entry("gone", stat.S_IFREG)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(tar_stream(tmp_path, [gone], [], "p")))) as tar:
+        assert tar.getnames() == ["p"]
 
 
 def test_a_file_that_shrinks_while_it_is_read(project: Path, tmp_path: Path) -> None:
     (project / "big").write_bytes(bytes(2 << 20))
     snapshot = Snapshot.take(project, tmp_path / "snapshot")
-    pieces = snapshot_tar(snapshot, "p")
+    pieces = snapshot.tar("p")
     next(pieces)
     os.truncate(tmp_path / "snapshot/big", 0)
     with pytest.raises(WorkspaceError, match="became shorter"):
