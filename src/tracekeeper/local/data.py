@@ -13,6 +13,7 @@ A run whose lock is free and which has no `run_finished` event was killed; see `
 """
 
 import fcntl
+import itertools
 import os
 import re
 import uuid
@@ -147,11 +148,16 @@ class DataDirectory:
         raise AssertionError("numbers never end")
 
     def _numbers(self) -> Iterator[int]:
-        runs = self.runs()
-        number = runs[-1].number if runs else 0
-        while True:
-            number += 1
-            yield number
+        return itertools.count(next_number(self.path))
+
+
+def next_number(data: Path) -> int:
+    """The number that the next run in the data directory `data` gets, which may not exist yet."""
+    try:
+        names = os.listdir(data / "runs")
+    except OSError:
+        return 1
+    return 1 + max((int(name) for name in names if name.isdigit()), default=0)
 
 
 def _slug(name: str) -> str:

@@ -175,7 +175,8 @@ class JobRun:
             work.close()
             raise _canceled()
         with self._trace.section(name, title):
-            task = self._current = asyncio.ensure_future(work)
+            task = asyncio.ensure_future(work)
+            self._current = task
             try:
                 return await task
             except asyncio.CancelledError:
@@ -183,6 +184,7 @@ class JobRun:
                     raise _canceled() from None
                 raise
             finally:
+                self._trace.drain()
                 self._current = None
 
     async def _close(self, outcome: _Outcome) -> JobResult:
@@ -193,9 +195,7 @@ class JobRun:
         ledger = await asyncio.to_thread(self._trace.seal, self._doubt)
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):
             outcome = _Outcome("failed", outcome.exit_code, "runner_system_failure", ledger.reason)
-        return JobResult(
-            outcome.status, ledger, outcome.exit_code, outcome.reason, outcome.message
-        )
+        return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, outcome.message)
 
 
 def _judged(result: StepResult) -> _Outcome:

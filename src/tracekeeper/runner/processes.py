@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 MARKER = "TRACEKEEPER_JOB"
 """Environment variable that names the job a process belongs to: ``<data id>/<run>/<job>``."""
@@ -78,6 +78,17 @@ def session(pid: int) -> int:
         return os.getsid(pid)
     except ProcessLookupError:
         return 0
+
+
+def end_strays(*, but: Collection[int]) -> None:
+    """Kill and reap our children, all but `but`: orphans that we adopted and nobody claimed, such
+    as a daemon that hid both its session and its environment."""
+    if not LINUX:
+        return
+    for pid in set(children(os.getpid())).difference(but):
+        stop(descendants([pid]), signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def stop(pids: Iterable[int], number: signal.Signals) -> None:

@@ -1,0 +1,95 @@
+"""``tracekeeper run``: the main job."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from tracekeeper.cli.options import (
+    complete_job,
+    data_option,
+    data_path,
+    local_project,
+    project_options,
+)
+from tracekeeper.local.executors import Wanted
+
+if TYPE_CHECKING:
+    from tracekeeper.cli.viewer import Renderer
+
+LOCAL_SOCKET = "unix:///var/run/docker.sock"
+
+
+@click.command(name="run")
+@click.argument("jobs", nargs=-1, metavar="[JOB ...]", shell_complete=complete_job)
+@project_options
+@click.option(
+    "-e",
+    "--executor",
+    type=click.Choice(("auto", "shell", "docker")),
+    default="auto",
+    show_default=True,
+    help="What runs the scripts. auto: docker for a job with an image if an engine answers.",
+)
+@click.option("--docker-host", metavar="URL", help="Default: $DOCKER_HOST, then the local socket.")
+@click.option(
+    "-j", "--jobs", "jobs_at_once", type=click.IntRange(1), help="Jobs at once (default: cores)."
+)
+@click.option("--needs", "with_needs", is_flag=True, help="Also run what the named JOBs need.")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
+@click.option("--timestamps", is_flag=True, help="Show the stored time of each line.")
+def command(
+    jobs: tuple[str, ...],
+    directory: Path,
+    file: str,
+    variables: tuple[str, ...],
+    variables_file: Path | None,
+    executor: str,
+    docker_host: str | None,
+    jobs_at_once: int | None,
+    with_needs: bool,
+    data: Path | None,
+    as_json: bool,
+    timestamps: bool,
+) -> int:
+    """Run the pipeline, or only the named JOBs, here and now.
+
+    Exit status: 0 passed (allowed failures count as passed), 1 failed, 2 invalid file or usage,
+    130 interrupted.
+    """
+    from tracekeeper.cli.viewer import Viewer
+    from tracekeeper.local.data import next_number
+    from tracekeeper.local.session import RunOptions, run_pipeline
+
+    kept = data_path(directory, data)
+    project = local_project(
+        directory,
+        file,
+        variables,
+        variables_file,
+        created_at=int(time.time()),
+        number=next_number(kept),
+    )
+    options = RunOptions(
+        data=kept,
+        jobs=jobs,
+        with_needs=with_needs,
+        executor=cast("Wanted", executor),
+        docker_host=docker_host or os.environ.get("DOCKER_HOST") or LOCAL_SOCKET,
+        jobs_at_once=jobs_at_once or os.cpu_count() or 1,
+    )
+    with Viewer(_renderer(as_json, timestamps)) as viewer:
+        return run_pipeline(project, options, viewer)
+
+
+def _renderer(as_json: bool, timestamps: bool) -> "Renderer":
+    if as_json:
+        from tracekeeper.cli.json_renderer import JsonRenderer
+
+        return JsonRenderer(timestamps=timestamps)
+    from tracekeeper.cli.text_renderer import TextRenderer
+
+    return TextRenderer(timestamps=timestamps)

@@ -1,0 +1,195 @@
+"""One attempt at one job: payload, executor and trace brought together for the runner's code."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+import tracekeeper
+from tracekeeper.jobs.facts import JobFacts
+from tracekeeper.jobs.payload import build
+from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
+from tracekeeper.local.data import DataDirectory, RunDirectory
+from tracekeeper.local.executors import Choice, ExecutorChoice
+from tracekeeper.local.project import LocalProject
+from tracekeeper.pipeline.config import CacheKeyFiles
+from tracekeeper.pipeline.pipeline import Job
+from tracekeeper.protocol.payload import Dependency, JobPayload, Step
+from tracekeeper.runner.environment import Environment, environment
+from tracekeeper.runner.executors.base import Executor, Sources
+from tracekeeper.runner.executors.shell import ShellExecutor, remove_tree
+from tracekeeper.runner.files import JobFiles
+from tracekeeper.runner.job import JobResult, JobRun, Status
+from tracekeeper.runner.output import JobTrace
+from tracekeeper.runner.script import script_text
+from tracekeeper.runner.spool import Spool
+from tracekeeper.trace.chain import Chain
+from tracekeeper.trace.masks import Masks
+from tracekeeper.workspace.cache import CacheStore, files_key
+from tracekeeper.workspace.checkout import Snapshot
+
+
+class SnapshotSources:
+    """The run's snapshot as the sources of a job; with `consume` for the only job there is."""
+
+    def __init__(self, snapshot: Snapshot, *, consume: bool) -> None:
+        self._snapshot = snapshot
+        self._consume = consume
+
+    def materialize(self, dest: Path) -> None:
+        """Make a copy at `dest`."""
+        self._snapshot.materialize(dest, consume=self._consume)
+
+    def tar(self, prefix: str) -> Iterator[bytes]:
+        """A tar stream of the copy below `prefix`."""
+        return self._snapshot.tar(prefix)
+
+
+class RunContext(msgspec.Struct, frozen=True):
+    """What all jobs of a run share. `builds` is the directory of their checkouts."""
+
+    project: LocalProject
+    data: DataDirectory
+    directory: RunDirectory
+    builds: Path
+    snapshot: Snapshot
+    sources: Sources
+    artifacts: ArtifactStore
+    choice: ExecutorChoice
+    docker_host: str
+
+    @property
+    def marker(self) -> str:
+        """What names this run on processes and containers."""
+        return f"{self.data.id}/{self.directory.number}"
+
+
+class Attempt:
+    """Attempt `number` at a job. `changed` is called with it whenever its trace has changed.
+
+    `slot` is a small number that no other running job of the run has.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        job: Job,
+        facts: JobFacts,
+        dependencies: Sequence[Dependency],
+        *,
+        number: int,
+        slot: int,
+        changed: Callable[["Attempt"], None],
+    ) -> None:
+        self.job = job
+        self.id = facts.id
+        self.number = number
+        self._context = context
+        self._slot = slot
+        self._cancels = 0
+        self._run: JobRun | None = None
+        self.payload = build(
+            job,
+            context.project.facts,
+            facts,
+            digest=self._digest,
+            dependencies=[d for d in dependencies if context.artifacts.has_archives(d.id)],
+            dotenv=[context.artifacts.dotenv(dependency.id) for dependency in dependencies],
+            overrides=context.project.overrides,
+        )
+        self.directory = context.directory.new_job(facts.id, job.name)
+        self.trace = JobTrace(
+            Spool.create(self.directory.path),
+            Chain(Masks(self._environment("/").masked)),
+            changed=lambda: changed(self),
+        )
+
+    def cancel(self) -> None:
+        """Stop the job; see `JobRun.cancel`. May come before the job has begun."""
+        self._cancels += 1
+        if self._run is not None:
+            self._run.cancel()
+
+    async def run(self, choice: Choice) -> JobResult:
+        """Run the job with the chosen executor to its end."""
+        scratch = self._context.builds / f"{self._slot}.tmp"
+        executor = self._executor(choice)
+        self.trace.note(
+            f"Running with tracekeeper {tracekeeper.__version__} and the "
+            f"{choice.executor} executor: {choice.why}"
+        )
+        await asyncio.to_thread(scratch.mkdir, parents=True, exist_ok=True)
+        try:
+            self._run = JobRun(
+                self.payload,
+                executor,
+                self.trace,
+                self._files(executor, scratch),
+                lambda step, status: self._script(executor, step, status),
+            )
+            for _ in range(self._cancels):
+                self._run.cancel()
+            result = await self._run.run()
+        finally:
+            await asyncio.to_thread(remove_tree, scratch)
+        self.directory.result.write_bytes(msgspec.json.encode(result))
+        return result
+
+    def _files(self, executor: Executor, scratch: Path) -> JobFiles:
+        context = self._context
+        caches = CacheStore(context.data.cache)
+        return JobFiles(
+            self.payload,
+            executor,
+            self.trace,
+            LocalCoordinator(self.directory, context.artifacts, caches),
+            environment=self._environment(executor.project_dir),
+            known=context.snapshot.paths if _wants_untracked(self.payload) else (),
+            scratch=scratch,
+        )
+
+    def _environment(self, project_dir: str) -> Environment:
+        return environment(self.payload, project_dir)
+
+    def _script(self, executor: Executor, step: Step, status: Status) -> bytes:
+        return script_text(
+            self.payload,
+            step,
+            executor.project_dir,
+            status="running" if step.name == "script" else status,
+            shared=executor.name == "shell",
+        )
+
+    def _executor(self, choice: Choice) -> Executor:
+        context = self._context
+        project = self.payload.job_info.project_name
+        if choice.executor == "shell":
+            return ShellExecutor(
+                context.builds / str(self._slot),
+                project=project,
+                sources=context.sources,
+                marker=f"{context.marker}/{self.id}",
+            )
+        from tracekeeper.runner.executors.docker import DockerExecutor
+
+        return DockerExecutor(
+            self.payload,
+            self._environment(f"/builds/{project}").values,
+            engine_url=context.docker_host,
+            sources=context.sources,
+            labels={
+                "tracekeeper.data": context.data.id,
+                "tracekeeper.run": str(context.directory.number),
+                "tracekeeper.job": str(self.id),
+            },
+        )
+
+    def _digest(self, key: CacheKeyFiles) -> str:
+        return files_key(self._context.project.files, key.files)
+
+
+def _wants_untracked(payload: JobPayload) -> bool:
+    return any(spec.untracked for spec in payload.artifacts) or any(
+        spec.untracked for spec in payload.cache
+    )

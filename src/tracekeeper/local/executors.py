@@ -1,0 +1,44 @@
+"""Which executor a job gets, and why."""
+
+import asyncio
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tracekeeper.protocol.payload import JobPayload
+
+Wanted: TypeAlias = Literal["auto", "shell", "docker"]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The executor's name and a sentence that says why it was taken."""
+
+    executor: Literal["shell", "docker"]
+    why: str
+
+
+class ExecutorChoice:
+    """Chooses for each job; asks at most once whether an engine answers at `docker_host`."""
+
+    def __init__(self, wanted: Wanted, docker_host: str) -> None:
+        self._wanted = wanted
+        self._docker_host = docker_host
+        self._refusal: asyncio.Task[str | None] | None = None
+
+    async def choose(self, payload: JobPayload) -> Choice:
+        """The executor for one job."""
+        if self._wanted != "auto":
+            return Choice(self._wanted, "asked for with --executor")
+        if payload.image is None:
+            return Choice("shell", "the job names no image")
+        refusal = await self._ask()
+        if refusal is None:
+            return Choice("docker", f"an engine answers at {self._docker_host}")
+        return Choice("shell", f"no engine answers at {self._docker_host}: {refusal}")
+
+    async def _ask(self) -> str | None:
+        from tracekeeper.engine.client import answers
+
+        if self._refusal is None:
+            self._refusal = asyncio.create_task(answers(self._docker_host))
+        return await asyncio.shield(self._refusal)

@@ -1,0 +1,117 @@
+"""The project at hand: its pipeline file, evaluated against this checkout."""
+
+import getpass
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import tracekeeper
+from tracekeeper.errors import UsageError
+from tracekeeper.jobs.facts import GitFacts, PipelineFacts, ProjectFacts, ServerFacts, UserFacts
+from tracekeeper.jobs.predefined import pipeline_variables
+from tracekeeper.pipeline.config import Config, Variable
+from tracekeeper.pipeline.evaluate import evaluate
+from tracekeeper.pipeline.load import load
+from tracekeeper.pipeline.pipeline import Pipeline
+from tracekeeper.pipeline.variables import resolve
+from tracekeeper.workspace.changes import changed
+from tracekeeper.workspace.git import GitState, describe
+from tracekeeper.workspace.project import Project
+
+DEFAULT_FILE = ".gitlab-ci.yml"
+
+
+class LocalProject:
+    """A directory with a pipeline file. Implements `tracekeeper.pipeline.world.Context`.
+
+    `created_at` is the pipeline's time in seconds since the epoch, `number` that of the run.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        file: str = DEFAULT_FILE,
+        overrides: Mapping[str, Variable] | None = None,
+        created_at: int = 0,
+        number: int = 1,
+    ) -> None:
+        self.root = root
+        self.file = file
+        self.overrides = overrides or {}
+        self.files = Project(root)
+        self._created_at = created_at
+        self._number = number
+        if not root.is_dir():
+            raise UsageError(f"{root} is not a directory")
+
+    @cached_property
+    def git(self) -> GitState | None:
+        """What the checkout says of itself; None outside of git."""
+        return describe(self.root)
+
+    @cached_property
+    def facts(self) -> PipelineFacts:
+        """What the pipeline's predefined variables are made of."""
+        git = self.git
+        path = git.project_path if git else f"local/{self.root.name}"
+        url = f"https://gitlab.com/{path}"
+        return PipelineFacts(
+            git=_git_facts(git),
+            project=ProjectFacts(path, url=url, repository_url=f"{url}.git", config_path=self.file),
+            id=self._number,
+            iid=self._number,
+            created_at=self._created_at,
+            server=ServerFacts(version=tracekeeper.__version__),
+            user=_user(),
+        )
+
+    @cached_property
+    def variables(self) -> Mapping[str, Variable]:
+        """Variables known before any job."""
+        return pipeline_variables(self.facts)
+
+    def changed(self, compare_to: str) -> Sequence[str] | None:
+        """Paths that changed, for ``rules: changes``; None if unknown."""
+        return changed(self.root, compare_to)
+
+    @cached_property
+    def config(self) -> Config:
+        """The pipeline file as written. Raises InvalidPipeline or UsageError."""
+        if self.files.read(self.file) is None:
+            raise UsageError(
+                f"there is no {self.file} in {self.root}",
+                hint="name another directory with -C, or another file with -f",
+            )
+        known = resolve([*self.variables.values(), *self.overrides.values()])
+        return load(self.file, self.files, known, changed=self.changed)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The jobs that the rules leave. Raises InvalidPipeline or UsageError."""
+        return evaluate(self.config, self)
+
+
+def _git_facts(git: GitState | None) -> GitFacts:
+    if git is None:
+        return GitFacts(sha="", ref="")
+    return GitFacts(
+        sha=git.sha,
+        ref=git.ref_name,
+        is_tag=bool(git.tag),
+        tag_message=git.tag_message,
+        before_sha=git.before_sha,
+        message=git.message,
+        author=git.author,
+        timestamp=git.timestamp,
+        default_branch=git.default_branch or "main",
+    )
+
+
+def _user() -> UserFacts:
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):
+        login = str(os.getuid())
+    return UserFacts(login=login, name=login)

@@ -1,0 +1,194 @@
+"""One pipeline, run here and now: the schedule decides, jobs run side by side, events tell it.
+
+Everything happens in one event loop. Each job is a task of this run's task group; an interrupt
+reaches the jobs through `Attempt.cancel`, so that after_script and cleanup still happen.
+"""
+
+import asyncio
+import itertools
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import tracekeeper
+from tracekeeper import events
+from tracekeeper.jobs.facts import JobFacts
+from tracekeeper.jobs.payload import artifact_sources
+from tracekeeper.local.attempt import Attempt, RunContext
+from tracekeeper.local.data import JOBS_PER_RUN
+from tracekeeper.local.view import View
+from tracekeeper.pipeline.pipeline import Job, Pipeline
+from tracekeeper.pipeline.schedule import Change, Schedule
+from tracekeeper.pipeline.status import Status
+from tracekeeper.protocol.payload import Dependency
+from tracekeeper.runner.job import JobResult
+
+
+class LocalRun:
+    """Runs `pipeline`, at most `jobs_at_once` jobs side by side.
+
+    `emit` gets every event in order, `view` the traces. Both must not block.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        pipeline: Pipeline,
+        *,
+        jobs_at_once: int,
+        emit: Callable[[events.Event], None],
+        view: View,
+    ) -> None:
+        self._context = context
+        self._pipeline = pipeline
+        self._jobs_at_once = jobs_at_once
+        self._emit = emit
+        self._view = view
+        self._schedule = Schedule(pipeline)
+        self._running: dict[str, Attempt] = {}
+        self._slots: set[int] = set()
+        self._ids: dict[str, int] = {}
+        self._last_id = context.directory.number * JOBS_PER_RUN
+        self._wake = asyncio.Event()
+        self._interrupts = 0
+
+    def interrupt(self) -> None:
+        """Stop: the first call lets scripts end politely, the second stops them at once."""
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._tell(self._schedule.cancel_all())
+        for attempt in self._running.values():
+            attempt.cancel()
+        self._wake.set()
+
+    async def run(self) -> Status:
+        """Run everything that may run; the pipeline's status in the end."""
+        self._tell(self._schedule.begin(_clock()))
+        async with asyncio.TaskGroup() as group:
+            while self._slots or not self._schedule.is_over:
+                for name in self._startable():
+                    self._begin(name, group)
+                await self._something_happens()
+                self._tell(self._schedule.advance(_clock()))
+        return self._schedule.status
+
+    def _startable(self) -> Sequence[str]:
+        free = self._jobs_at_once - len(self._slots)
+        return self._schedule.pending[: max(0, free)]
+
+    async def _something_happens(self) -> None:
+        """Wait until a job has ended, an interrupt came, or a delayed job is due."""
+        due = self._schedule.next_due
+        try:
+            async with asyncio.timeout(None if due is None else max(0.0, due - _clock())):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _begin(self, name: str, group: asyncio.TaskGroup) -> None:
+        """Take a pending job and start an attempt at it."""
+        (started,) = self._schedule.started(name)
+        slot = next(number for number in itertools.count() if number not in self._slots)
+        self._slots.add(slot)
+        group.create_task(self._attempt_job(self._pipeline.jobs[name], slot, started.attempt))
+
+    async def _attempt_job(self, job: Job, slot: int, number: int) -> None:
+        began = _clock()
+        attempt = self._new_attempt(job, slot, number)
+        self._running[job.name] = attempt
+        self._ids[job.name] = attempt.id
+        try:
+            choice = await self._context.choice.choose(attempt.payload)
+            self._view.follow(attempt)
+            self._emit(
+                events.JobStarted(
+                    job=attempt.id,
+                    name=job.name,
+                    stage=job.stage,
+                    attempt=number,
+                    executor=choice.executor,
+                    why=choice.why,
+                )
+            )
+            result = await attempt.run(choice)
+        finally:
+            del self._running[job.name]
+            self._slots.remove(slot)
+            self._wake.set()
+        self._end(attempt, result, _clock() - began)
+
+    def _new_attempt(self, job: Job, slot: int, number: int) -> Attempt:
+        self._last_id += 1
+        facts = JobFacts(
+            id=self._last_id,
+            started_at=int(time.time()),
+            token=secrets.token_hex(16),
+            runner_description="tracekeeper run",
+            runner_version=tracekeeper.__version__,
+            architecture=f"{sys.platform}/{os.uname().machine}",
+        )
+        earlier = (name for name in artifact_sources(job, self._pipeline) if name in self._ids)
+        return Attempt(
+            self._context,
+            job,
+            facts,
+            [Dependency(self._ids[name], name) for name in earlier],
+            number=number,
+            slot=slot,
+            changed=self._view.changed,
+        )
+
+    def _end(self, attempt: Attempt, result: JobResult, seconds: float) -> None:
+        """Tell the schedule how an attempt ended, and everybody what follows."""
+        name = attempt.job.name
+        if result.status == "canceled" and self._schedule.statuses[name] == "running":
+            self._tell(self._schedule.cancel(name, _clock()))
+        _, *following = self._schedule.finished(
+            name, _clock(), failure_reason=result.failure_reason, exit_code=result.exit_code
+        )
+        allowed = self._schedule.may_fail(name)
+        self._emit(_finished(attempt, result, seconds, allowed=allowed))
+        self._tell(following, result.failure_reason)
+
+    def _tell(self, changes: Iterable[Change], failure_reason: str = "") -> None:
+        for change in changes:
+            for event in _change_events(change, failure_reason):
+                self._emit(event)
+
+
+def _change_events(change: Change, failure_reason: str) -> Iterator[events.Event]:
+    """What a change of status is among events; starts and ends of attempts are told elsewhere."""
+    if change.status == "pending" and change.attempt > 1:
+        yield events.JobRetried(
+            name=change.job, attempt=change.attempt, failure_reason=failure_reason
+        )
+    told = change.status
+    if told != "created" and told != "running" and told != "success" and told != "failed":
+        yield events.JobStatus(name=change.job, status=told)
+
+
+def _finished(
+    attempt: Attempt, result: JobResult, seconds: float, *, allowed: bool
+) -> events.JobFinished:
+    last = result.ledger.hops[-1]
+    return events.JobFinished(
+        job=attempt.id,
+        name=attempt.job.name,
+        status=result.status,
+        allow_failure=allowed,
+        exit_code=result.exit_code,
+        failure_reason=result.failure_reason,
+        message=result.message,
+        seconds=seconds,
+        bytes=last.bytes,
+        checksum=last.checksum,
+        verdict=result.ledger.verdict,
+        verdict_reason=result.ledger.reason,
+    )
+
+
+def _clock() -> float:
+    return time.monotonic()
