@@ -124,9 +124,7 @@ class Chain:
     def write(self, data: bytes, *, stream: int = Stream.SCRIPT, at: int) -> bytes:
         """Take output of `stream`."""
         self._source.add(data)
-        filter_ = self._filters.get(stream)
-        if filter_ is None:
-            filter_ = self._filters[stream] = _Filter(stream, self._masks)
+        filter_ = self._filter(stream)
         filter_.at = self._at = at
         masker = filter_.masker
         before = masker.held + len(data)
@@ -148,25 +146,31 @@ class Chain:
         """Put unfinished lines into the trace as far as they are known, so that a prompt shows."""
         return self._record(self._pieces.flush())
 
-    def preview(self, line: bytes) -> tuple[bytes, bool]:
-        """How `line`, which the script has not finished and the record does not have yet, can be
-        shown: masked, and whether its end is held back. Nothing changes."""
-        script = self._filters.get(Stream.SCRIPT)
-        masked, held = (script.masker if script else Masker(self._masks)).peek(line)
-        return masked.decode("utf-8", "replace").encode(), held
+    def preview(self, data: bytes) -> tuple[bytes, bool]:
+        """How `data` of the script would show behind what was written, without recording it: the
+        unfinished line, masked; and whether its end is still held back."""
+        script = self._filter(Stream.SCRIPT)
+        masker, utf8 = script.masker.copy(), Utf8()
+        text = utf8.feed(masker.feed(data))
+        return self.pending + text, bool(masker.held or utf8.held)
 
     def drain(self) -> bytes:
-        """The script has ended, another may follow: return what was held back of its output."""
+        """A script has ended: put all that was held back into the trace, and unfinished lines."""
         parts = [self._drain(filter_) for filter_ in self._filters.values()]
-        return b"".join([*parts, self.flush()])
+        return b"".join((*parts, self.flush()))
 
     def finish(self, at: int) -> bytes:
-        """All output has ended: return all that waited."""
+        """All output has ended, for good: return all that waited."""
         self._at = at
         parts = [self.drain(), self._record(self._pieces.finish(at))]
         if self._limiter and self._limiter.full:
             parts.append(self._tail(self._limiter))
         return b"".join(parts)
+
+    def _filter(self, stream: int) -> _Filter:
+        if stream not in self._filters:
+            self._filters[stream] = _Filter(stream, self._masks)
+        return self._filters[stream]
 
     def _drain(self, filter_: _Filter) -> bytes:
         held = filter_.masker.held

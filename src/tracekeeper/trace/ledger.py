@@ -7,11 +7,16 @@ compared hop by hop; the first hop that differs is named.
 """
 
 from collections.abc import Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import msgspec
 
 Verdict: TypeAlias = Literal["proven", "unproven", "altered", "limited"]
+
+_FEWEST_HOPS = 3
+"""Source, recorded, and one that is independent of the recording: else nothing is proven."""
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -46,6 +51,12 @@ class Changes(msgspec.Struct, frozen=True):
     waiting: int = 0
     secrets: int = 0
     replaced: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes ``recorded`` has more than ``source``."""
+        added = self.masked + self.utf8 + self.headers + self.newlines + self.runner
+        return added + self.limited - self.waiting
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -93,3 +104,45 @@ def _parts(changes: Changes) -> tuple[int, ...]:
         changes.limited,
         -changes.waiting,
     )
+
+
+def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
+    """The verdict on a finished trace.
+
+    `hops` are in the order in which the trace passed them, the first two of them ``source`` and
+    ``recorded``; `doubt` is the sentence that says why the source may not be complete. A trace
+    that was altered is not said to be anything better, nor is one that may lack something.
+    """
+    verdict: Verdict = "proven"
+    reason = _first_difference(hops, changes)
+    if reason:
+        verdict = "altered"
+    elif doubt:
+        verdict, reason = "unproven", doubt
+    elif len(hops) < _FEWEST_HOPS:
+        verdict, reason = "unproven", "the trace was not read back from the disk"
+    elif changes.waiting:
+        verdict, reason = "unproven", f"{changes.waiting:,} bytes of output were not recorded"
+    elif changes.limited:
+        verdict, reason = (
+            "limited",
+            f"{-changes.limited:,} bytes were left out between head and tail",
+        )
+    return Ledger(tuple(hops), changes, verdict, reason)
+
+
+def _first_difference(hops: Sequence[Hop], changes: Changes) -> str:
+    """The first hop that does not hold what the one before it passed on, as a sentence."""
+    source, recorded, *later = hops
+    if recorded.bytes != source.bytes + changes.total:
+        return (
+            f"{recorded.bytes:,} bytes were recorded where {source.bytes + changes.total:,} were"
+            " to be"
+        )
+    for before, hop in pairwise((recorded, *later)):
+        if (hop.bytes, hop.crc) != (before.bytes, before.crc):
+            return (
+                f"{hop.name} holds {hop.bytes:,} bytes with {hop.checksum}, {before.name} had"
+                f" {before.bytes:,} with {before.checksum}"
+            )
+    return ""

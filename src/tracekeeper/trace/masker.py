@@ -34,6 +34,12 @@ class Masker:
         """How many bytes are held back because they may be the start of a secret."""
         return len(self._kept) - self._done
 
+    def copy(self) -> "Masker":
+        """Another masker that stands where this one does."""
+        other = Masker(self._masks)
+        other._kept, other._done, other._open = self._kept, self._done, self._open
+        return other
+
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; return what may be shown by now."""
         text = self._kept + data

@@ -67,8 +67,8 @@ class Pieces:
         return b"".join(self._flush(line) for line in self._lines.values() if line.text)
 
     def finish(self, at: int) -> bytes:
-        """Store what is left, and mark lines that ended without a newline before another's."""
-        parts = [self.flush()]
+        """After the last `flush`: mark lines that ended without a newline before another's."""
+        parts: list[bytes] = []
         for line in self._lines.values():
             if line.begun and line is not self._unfinished:
                 line.at = at
