@@ -6,7 +6,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from tracekeeper.workspace.disk import copy_file, storing, walk, write_all
+from tracekeeper.workspace.disk import copy_file, is_below, storing, walk, write_all
 from tracekeeper.workspace.entry import Entry, GitDirectory
 from tracekeeper.workspace.gitdir import (
     ALTERNATES,
@@ -52,10 +52,15 @@ class Snapshot:
     ) -> "Snapshot":
         """Copy `project` to the new directory `into`, without its paths `left_out`.
 
-        Raises `WorkspaceError` if git refuses, `StorageError` if the copy cannot be written.
+        Raises `WorkspaceError` if git refuses, `StorageError` if the copy cannot be written;
+        nothing is then left of it.
         """
         taking = _Taking(into, left_out)
-        taking.project(project.resolve())
+        try:
+            taking.project(project.resolve())
+        except BaseException:
+            _remove_tree(into)
+            raise
         return cls(into, taking.entries.values(), taking.git_directories, taking.notes)
 
     @property
@@ -72,7 +77,8 @@ class Snapshot:
         """Make the new or empty directory `destination` a copy of the project for one job.
 
         With `consume` the snapshot itself becomes the copy, at no cost, and cannot be used again:
-        for the only job of a run. Raises `StorageError`.
+        for the only job of a run. Raises `StorageError`; what was copied until then is the
+        caller's to remove.
         """
         with storing(str(destination)):
             destination.parent.mkdir(parents=True, exist_ok=True)
@@ -142,10 +148,11 @@ class _Taking:
 
     def _files(self, root: Path, prefix: str, paths: Iterable[str]) -> None:
         for path in paths:
-            if path.rstrip("/") in self._left_out or path.partition("/")[0] in self._left_out:
+            path = path.rstrip("/")
+            if is_below(prefix + path, self._left_out):
                 continue
-            if self._has_directory(root, prefix, path.rstrip("/").rpartition("/")[0]):
-                self._take(f"{root}/{path}".rstrip("/"), f"{prefix}{path}".rstrip("/"))
+            if self._has_directory(root, prefix, path.rpartition("/")[0]):
+                self._take(f"{root}/{path}", prefix + path)
 
     def _has_directory(self, root: Path, prefix: str, path: str) -> bool:
         """Make the directory; False where the working tree has something else in its place."""
@@ -224,6 +231,12 @@ def _copy_entry(entry: Entry, source: str, target: str) -> None:
         else:
             os.symlink(entry.target, target)
             os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
+
+
+def _remove_tree(directory: Path) -> None:
+    import shutil
+
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_directory(path: str) -> bool:

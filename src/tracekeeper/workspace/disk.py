@@ -110,6 +110,11 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def is_below(path: str, directories: Collection[str]) -> bool:
+    """Whether `path` is one of `directories` or inside of one."""
+    return any(path == top or path.startswith(f"{top}/") for top in directories)
+
+
 def walk(root: str | os.PathLike[str], left_out: Collection[str] = ()) -> Iterator[str]:
     """Every file and symlink below `root`, without the paths `left_out`. Follows no symlink.
 

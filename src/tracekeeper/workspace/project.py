@@ -2,10 +2,11 @@
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from tracekeeper.errors import WorkspaceError
-from tracekeeper.workspace.disk import walk
+from tracekeeper.workspace.disk import is_below, walk
 from tracekeeper.workspace.repository import find_repository, git_paths
 
 OWN_DIRECTORY = ".tracekeeper"
@@ -13,12 +14,16 @@ OWN_DIRECTORY = ".tracekeeper"
 
 
 class Project:
-    """Implements `tracekeeper.pipeline.world.ProjectFiles` for a directory."""
+    """Implements `tracekeeper.pipeline.world.ProjectFiles` for a directory.
 
-    __slots__ = ("_paths", "_root")
+    `left_out` are paths that are no part of the project: where runs are kept.
+    """
 
-    def __init__(self, root: Path) -> None:
+    __slots__ = ("_left_out", "_paths", "_root")
+
+    def __init__(self, root: Path, left_out: Collection[str] = (OWN_DIRECTORY,)) -> None:
         self._root = os.path.realpath(root)
+        self._left_out = left_out
         self._paths: list[str] | None = None
 
     def read(self, path: str) -> bytes | None:
@@ -44,11 +49,13 @@ class Project:
         """
         if self._paths is None:
             root = Path(self._root)
-            listed = listed_files(root) if find_repository(root) else walk(root, (OWN_DIRECTORY,))
+            listed = listed_files(root) if find_repository(root) else walk(root, self._left_out)
             self._paths = sorted(path for path in listed if self._is_file(path))
         return self._paths
 
     def _is_file(self, path: str) -> bool:
+        if is_below(path, self._left_out):
+            return False
         try:
             mode = os.lstat(os.path.join(self._root, path)).st_mode
         except OSError:
@@ -62,4 +69,4 @@ def listed_files(directory: Path) -> list[str]:
     A submodule is one path; another repository that is not one ends with a slash.
     """
     listed = git_paths(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return [path for path in dict.fromkeys(listed) if path.partition("/")[0] != OWN_DIRECTORY]
+    return list(dict.fromkeys(listed))
