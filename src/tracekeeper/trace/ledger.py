@@ -7,16 +7,12 @@ compared hop by hop; the first hop that differs is named.
 """
 
 from collections.abc import Sequence
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import msgspec
 
 Verdict: TypeAlias = Literal["proven", "unproven", "altered", "limited"]
-
-_FEWEST_HOPS = 3
-"""Source, recorded, and one that is independent of the recording: else nothing is proven."""
 
 
 class Hop(msgspec.Struct, frozen=True):
@@ -69,9 +65,10 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
-    """The ledger of a trace that took the way of `hops`, the first of them its source.
+    """The ledger of a finished trace that took the way of `hops`: source, recorded, and others.
 
-    `doubt` says why not all output may have come, and is empty where it is known that all came.
+    `doubt` is the sentence that says why the source may not be complete, empty where it is. A
+    trace that was altered is called nothing better, nor is one that may lack something.
     """
     verdict, reason = _verdict(hops, changes, doubt)
     return Ledger(tuple(hops), changes, verdict, reason)
@@ -79,70 +76,22 @@ def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
 
 def _verdict(hops: Sequence[Hop], changes: Changes, doubt: str) -> tuple[Verdict, str]:
     source, recorded, *later = hops
-    if recorded.bytes != source.bytes + sum(_parts(changes)):
-        return "altered", "the bytes recorded do not add up to those of the source"
-    for hop in later:
-        if (hop.bytes, hop.crc) != (recorded.bytes, recorded.crc):
-            return "altered", (
-                f"the {hop.name} has {hop.bytes} bytes ({hop.checksum}), but {recorded.bytes}"
-                f" ({recorded.checksum}) were recorded"
-            )
-    if doubt or not later:
-        return "unproven", doubt or "the trace was not read back"
+    expected = source.bytes + changes.total
+    if recorded.bytes != expected:
+        return "altered", f"{recorded.bytes:,} bytes were recorded where {expected:,} were to be"
+    for before, hop in pairwise((recorded, *later)):
+        if (hop.bytes, hop.crc) != (before.bytes, before.crc):
+            return "altered", f"{_holds(hop)}, but {_holds(before)}"
+    if doubt:
+        return "unproven", doubt
+    if not later:
+        return "unproven", "the trace was not read back"
+    if changes.waiting:
+        return "unproven", f"{changes.waiting:,} bytes of output were not recorded"
     if changes.limited:
-        return "limited", f"{-changes.limited} bytes are left out because of the log's limit"
+        return "limited", f"{-changes.limited:,} bytes are left out between its head and its tail"
     return "proven", ""
 
 
-def _parts(changes: Changes) -> tuple[int, ...]:
-    return (
-        changes.masked,
-        changes.utf8,
-        changes.headers,
-        changes.newlines,
-        changes.runner,
-        changes.limited,
-        -changes.waiting,
-    )
-
-
-def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
-    """The verdict on a finished trace.
-
-    `hops` are in the order in which the trace passed them, the first two of them ``source`` and
-    ``recorded``; `doubt` is the sentence that says why the source may not be complete. A trace
-    that was altered is not said to be anything better, nor is one that may lack something.
-    """
-    verdict: Verdict = "proven"
-    reason = _first_difference(hops, changes)
-    if reason:
-        verdict = "altered"
-    elif doubt:
-        verdict, reason = "unproven", doubt
-    elif len(hops) < _FEWEST_HOPS:
-        verdict, reason = "unproven", "the trace was not read back from the disk"
-    elif changes.waiting:
-        verdict, reason = "unproven", f"{changes.waiting:,} bytes of output were not recorded"
-    elif changes.limited:
-        verdict, reason = (
-            "limited",
-            f"{-changes.limited:,} bytes were left out between head and tail",
-        )
-    return Ledger(tuple(hops), changes, verdict, reason)
-
-
-def _first_difference(hops: Sequence[Hop], changes: Changes) -> str:
-    """The first hop that does not hold what the one before it passed on, as a sentence."""
-    source, recorded, *later = hops
-    if recorded.bytes != source.bytes + changes.total:
-        return (
-            f"{recorded.bytes:,} bytes were recorded where {source.bytes + changes.total:,} were"
-            " to be"
-        )
-    for before, hop in pairwise((recorded, *later)):
-        if (hop.bytes, hop.crc) != (before.bytes, before.crc):
-            return (
-                f"{hop.name} holds {hop.bytes:,} bytes with {hop.checksum}, {before.name} had"
-                f" {before.bytes:,} with {before.checksum}"
-            )
-    return ""
+def _holds(hop: Hop) -> str:
+    return f"{hop.name} holds {hop.bytes:,} bytes ({hop.checksum})"

@@ -1,7 +1,5 @@
 """Masking a stream of bytes: exact however the stream is split, and holding back little."""
 
-from copy import copy
-
 from tracekeeper.trace.masks import DEFAULT_TOKEN_PREFIXES, MASK, Alphabet, Masks, Span
 from tracekeeper.trace.replacing import Replacer
 
@@ -51,11 +49,6 @@ class Masker:
             parts = self._scan(data[:first]), self._lines(lines), self._scan(data[last:])
             return b"".join(parts)
         return self._scan(data)
-
-    def peek(self, data: bytes) -> tuple[bytes, bool]:
-        """What `feed` would return, and whether something would be held back; nothing changes."""
-        ahead = copy(self)
-        return ahead.feed(data), bool(ahead.held)
 
     def finish(self) -> bytes:
         """The stream has ended: return what was held back. The masker is as new then."""
