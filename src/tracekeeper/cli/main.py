@@ -72,7 +72,28 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return EXIT_FAILED
+    except Exception as error:
+        return _confess(error)
     return status if isinstance(status, int) else 0
+
+
+def _confess(error: Exception) -> int:
+    """A defect of ours: say so in a sentence, and keep the details where they can be found."""
+    import tempfile
+    import traceback
+
+    if isinstance(error, OSError):
+        _complain(f"tracekeeper: {error.filename or 'the system'}: {error.strerror or error}")
+        return EXIT_FAILED
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="tracekeeper-defect-", suffix=".txt", delete=False
+    ) as file:
+        file.write("".join(traceback.format_exception(error)))
+    _complain(
+        f"tracekeeper: a defect of tracekeeper stopped it ({type(error).__name__}: {error})\n"
+        f"  please report it with {file.name}"
+    )
+    return EXIT_FAILED
 
 
 def _complain(text: str) -> None:

@@ -115,3 +115,19 @@ def complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: st
     except TracekeeperError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_kept_job(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Names of jobs with a kept log, for shell completion."""
+    from tracekeeper.errors import TracekeeperError
+    from tracekeeper.local.data import DataDirectory
+    from tracekeeper.local.logs import kept_logs
+
+    data = data_path(ctx.params.get("directory") or Path(), ctx.params.get("data"))
+    try:
+        logs = kept_logs(DataDirectory.find(data), run=ctx.params.get("number") or 0)
+    except TracekeeperError:
+        return []
+    return [log.name for log in logs if log.name.startswith(incomplete)]

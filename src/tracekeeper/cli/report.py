@@ -1,11 +1,13 @@
 """What is said at the end of a run: a table of jobs, the last words of what failed, the result."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from tracekeeper import events
 from tracekeeper.cli.table import table
 from tracekeeper.cli.terminal import Palette
 
+INTERRUPTED = 130
 HEAD = ("job", "status", "duration", "log", "crc32", "verdict")
 STATUS_STYLES = {
     "success": "green",
@@ -16,19 +18,22 @@ STATUS_STYLES = {
 VERDICT_STYLES = {"proven": "green", "limited": "yellow", "unproven": "red", "altered": "red"}
 
 
-def closing_report(
+def closing_table(
     run: events.RunStarted,
-    end: events.RunFinished,
     finished: Sequence[events.JobFinished],
     statuses: Mapping[str, str],
     palette: Palette,
-) -> str:
-    """The table, and a sentence on the whole run."""
+) -> bytes:
+    """All jobs of the run: how they ended, and what is known of their logs."""
     last = {event.name: event for event in finished}
     rows = [_row(job.name, last.get(job.name), statuses) for job in run.jobs]
-    failed = [event.name for event in last.values() if _status(event) == "failed"]
-    body = table(HEAD, rows, palette, _style)
-    return f"\n{body}\n\n{_sentence(run, end, failed, palette)}\n"
+    return f"\n{table(HEAD, rows, palette, _style)}\n".encode()
+
+
+def failed_jobs(finished: Sequence[events.JobFinished]) -> list[str]:
+    """The jobs that failed in their last attempt, and were not allowed to."""
+    last = {event.name: event for event in finished}
+    return [event.name for event in last.values() if _status(event) == "failed"]
 
 
 def duration(seconds: float) -> str:
@@ -70,16 +75,16 @@ def _style(column: int, cell: str) -> Sequence[str]:
     return (styles[cell],) if cell in styles else ("dim",) if column in (1, 4) else ()
 
 
-def _sentence(
+def result_sentence(
     run: events.RunStarted, end: events.RunFinished, failed: Sequence[str], palette: Palette
-) -> str:
+) -> bytes:
+    """The result of the run, and where to read on."""
     took = duration(end.seconds)
-    if end.exit_code == 130:
-        return palette(f"Run {run.run} was interrupted after {took}.", "yellow", "bold")
-    if not failed:
-        return palette(f"Run {run.run} passed in {took}.", "green", "bold")
-    names = ", ".join(failed)
-    return (
-        palette(f"Run {run.run} failed in {took}: {names}.", "red", "bold")
-        + f" The whole log: tracekeeper logs {failed[0]!r}"
-    )
+    if end.exit_code == INTERRUPTED:
+        text = palette(f"Run {run.run} was interrupted after {took}.", "yellow", "bold")
+    elif not failed:
+        text = palette(f"Run {run.run} passed in {took}.", "green", "bold")
+    else:
+        text = palette(f"Run {run.run} failed in {took}: {', '.join(failed)}.", "red", "bold")
+        text += f"\nThe whole log: tracekeeper logs {quote(failed[0])}"
+    return f"\n{text}\n".encode()

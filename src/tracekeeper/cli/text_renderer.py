@@ -8,7 +8,7 @@ from time import monotonic
 import click
 
 from tracekeeper import events
-from tracekeeper.cli.report import closing_report, duration
+from tracekeeper.cli.report import closing_table, duration, failed_jobs, result_sentence
 from tracekeeper.cli.terminal import (
     PREFIX_COLOURS,
     StatusArea,
@@ -26,6 +26,9 @@ FIRST_WAIT = 1.0
 """Seconds after which an unfinished line is written where there is no status area. Doubled each
 time it is written again, so that a progress bar does not fill a file."""
 OVER = ("success", "failed", "canceled", "skipped", "manual")
+LAST_LINES = 10
+"""So many lines of a failed job are repeated at the end."""
+TAIL_BYTES = 4096
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 TOLD = {"skipped": "dim", "manual": "dim", "scheduled": "dim", "canceled": "yellow"}
 
@@ -44,6 +47,7 @@ class TextRenderer:
         self._finished: list[events.JobFinished] = []
         self._statuses: dict[str, str] = {}
         self._partial: dict[int, _Partial] = {}
+        self._tails: dict[str, list[bytes]] = {}
         self._frame = 0
 
     def prefix(self, job: str) -> bytes:
@@ -75,6 +79,7 @@ class TextRenderer:
     def text(self, shown: Shown, lines: bytes) -> None:
         """See `Renderer.text`."""
         self._partial.pop(shown.attempt.id, None)
+        self._remember(shown, lines)
         if self._area and b"\r" in lines:
             split = lines.removesuffix(b"\n").split(b"\n")
             lines = b"".join(_overwritten(line, shown.prefix) for line in split)
@@ -106,9 +111,22 @@ class TextRenderer:
         click.secho(f"{place}warning: {event.message}", fg="yellow", err=True)
 
     def _end(self, event: events.RunFinished) -> None:
-        report = closing_report(self._run, event, self._finished, self._statuses, self._palette)
-        self._write(report.encode())
+        self._write(closing_table(self._run, self._finished, self._statuses, self._palette))
+        failed = failed_jobs(self._finished)
+        for job in failed:
+            self._write(self._last_words(job))
+        self._write(result_sentence(self._run, event, failed, self._palette))
         self._out.flush()
+
+    def _remember(self, shown: Shown, lines: bytes) -> None:
+        """Keep the last lines of a job, to repeat them if it fails."""
+        last = self._tails.get(shown.name, []) if len(lines) < TAIL_BYTES else []
+        split = lines[-TAIL_BYTES:].removesuffix(b"\n").split(b"\n")
+        self._tails[shown.name] = [*last, *split][-LAST_LINES:]
+
+    def _last_words(self, job: str) -> bytes:
+        title = self._palette(f"The last lines of {job}:", "bold").encode()
+        return b"\n".join([b"", title, *self._tails.get(job, []), b""])
 
     def _write(self, data: bytes) -> None:
         self._clear()

@@ -1,12 +1,13 @@
 """Reading a trace while it is written, by whole lines, at the reader's own pace."""
 
-import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from tracekeeper.runner.spool import tail
 from tracekeeper.trace.lines import Stripper
+from tracekeeper.trace.sections import hide
 
 BLOCK = 1 << 20
-_MARK = rb"section_(?:start|end):\d+:[^\r\n]*?\r\x1b\[0K"
 
 
 class TraceFeed:
@@ -18,11 +19,7 @@ class TraceFeed:
 
     def __init__(self, path: Path, *, prefix: bytes = b"", timestamps: bool = False) -> None:
         self._path = path
-        time = rb"[^ ]+ " if timestamps else b""
-        self._marks = re.compile(_MARK)
-        self._only_marks = re.compile(
-            rb"^%b%b(?:%b)+\n" % (re.escape(prefix), time, _MARK), re.MULTILINE
-        )
+        self._prefix = prefix
         self._stripper = Stripper(prefix, timestamps=timestamps)
         self._offset = 0
         self._line = b""
@@ -42,7 +39,7 @@ class TraceFeed:
         """Nothing will follow: what is left, as a line."""
         text = self._line + self._stripper.finish()
         self._line = b""
-        return self._lines(text + b"\n") if text else b""
+        return hide(text + b"\n", self._prefix) if text else b""
 
     def _whole_lines(self, text: bytes) -> bytes:
         whole, newline, rest = text.rpartition(b"\n")
@@ -51,12 +48,7 @@ class TraceFeed:
             return b""
         lines = self._line + whole + newline
         self._line = rest
-        return self._lines(lines)
-
-    def _lines(self, lines: bytes) -> bytes:
-        if b"section_" not in lines:
-            return lines
-        return self._marks.sub(b"", self._only_marks.sub(b"", lines))
+        return hide(lines, self._prefix)
 
     def _block(self) -> bytes:
         with self._path.open("rb") as file:
@@ -64,3 +56,50 @@ class TraceFeed:
             block = file.read(BLOCK)
         self._offset += len(block)
         return block
+
+
+class PlainLog:
+    """A trace as one text for a person: no headers, no section marks, an unfinished line as far
+    as it is known."""
+
+    def __init__(self, path: Path, *, timestamps: bool = False) -> None:
+        self._feed = TraceFeed(path, timestamps=timestamps)
+        self._shown = b""
+
+    def news(self) -> Iterator[bytes]:
+        """What has come since the last call."""
+        size = 1
+        while size:
+            size, lines = self._feed.read()
+            if lines:
+                yield self._rest_of(lines)
+                self._shown = b""
+        yield self._rest_of(self._feed.line)
+        self._shown = self._feed.line
+
+    def finish(self) -> bytes:
+        """Nothing will follow: what is left."""
+        return self._rest_of(self._feed.rest())
+
+    def _rest_of(self, text: bytes) -> bytes:
+        """`text`, which begins with what is shown of its first line, without that."""
+        return text[len(self._shown) :]
+
+
+class RawLog:
+    """A trace as it was written, byte by byte, without the headers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stripper = Stripper()
+        self._offset = 0
+
+    def news(self) -> Iterator[bytes]:
+        """What has come since the last call."""
+        for block in tail(self._path, self._offset):
+            self._offset += len(block)
+            yield self._stripper.feed(block)
+
+    def finish(self) -> bytes:
+        """Nothing will follow: what is left."""
+        return self._stripper.finish()
