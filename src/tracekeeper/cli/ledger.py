@@ -50,6 +50,4 @@ def _causes(changes: Changes) -> Sequence[tuple[int, str]]:
         (changes.runner, "the runner's own lines"),
         (changes.limited, "left out because of the limit"),
     )
-    return [
-        (count, cause) for count, cause in causes if count or "secrets" in cause and changes.secrets
-    ]
+    return [(count, cause) for count, cause in causes if count]

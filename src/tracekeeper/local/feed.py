@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tracekeeper.runner.spool import tail
 from tracekeeper.trace.lines import Stripper
-from tracekeeper.trace.sections import hide
+from tracekeeper.trace.sections import SectionHider
 
 BLOCK = 1 << 20
 
@@ -20,26 +20,28 @@ class TraceFeed:
     def __init__(self, path: Path, *, prefix: bytes = b"", timestamps: bool = False) -> None:
         self._path = path
         self._prefix = prefix
-        self._stripper = Stripper(prefix, timestamps=timestamps)
+        self._stripper = Stripper(timestamps=timestamps)
+        self._hider = SectionHider()
         self._offset = 0
         self._line = b""
 
     @property
     def line(self) -> bytes:
         """What is known of a line that is not finished, prefix included."""
-        return self._line
+        return self._prefix + self._line if self._line else b""
 
     def read(self) -> tuple[int, bytes]:
         """How many bytes of the trace were read, and the whole lines they complete."""
         block = self._block()
         text = self._stripper.feed(block) if block else self._stripper.settle()
-        return len(block), self._whole_lines(text)
+        shown = self._hider.feed(text) + (b"" if block else self._hider.settle())
+        return len(block), self._whole_lines(shown)
 
     def rest(self) -> bytes:
         """Nothing will follow: what is left, as a line."""
-        text = self._line + self._stripper.finish()
+        text = self._line + self._hider.feed(self._stripper.finish()) + self._hider.finish()
         self._line = b""
-        return hide(text + b"\n", self._prefix) if text else b""
+        return self._prefixed(text + b"\n") if text else b""
 
     def _whole_lines(self, text: bytes) -> bytes:
         whole, newline, rest = text.rpartition(b"\n")
@@ -48,7 +50,12 @@ class TraceFeed:
             return b""
         lines = self._line + whole + newline
         self._line = rest
-        return hide(lines, self._prefix)
+        return self._prefixed(lines)
+
+    def _prefixed(self, lines: bytes) -> bytes:
+        if not self._prefix:
+            return lines
+        return self._prefix + lines[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"
 
     def _block(self) -> bytes:
         with self._path.open("rb") as file:

@@ -72,7 +72,7 @@ class JobTrace:
     @contextmanager
     def section(self, name: str, title: str) -> Iterator[None]:
         """Write a section of the trace around what is done inside."""
-        self.note(section_start(name, _now() // 1_000_000) + _TITLE.format(title))
+        self.note(section_start(name, _now() // 1_000_000, title=_TITLE.format(title)))
         try:
             yield
         finally:
