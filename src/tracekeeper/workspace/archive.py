@@ -42,20 +42,29 @@ def create_zip(
 
 
 def create_gzip(root: str | os.PathLike[str], paths: Sequence[str], archive: Path) -> None:
-    """Write the regular files `paths`, one after the other, to the gzip file `archive`.
+    """Write the regular files among `paths`, one after the other, to the gzip file `archive`.
 
     This is the format of reports: one member for each file, with its name, without a time.
+    Raises as `create_zip`.
     """
     import gzip
 
+    files = [path for path in paths if _is_file(os.path.join(root, path))]
     with written_whole(archive) as target:
-        for path in paths:
+        for path in files:
             with (
                 _open(os.path.join(root, path), path) as source,
                 gzip.GzipFile(os.path.basename(path), "wb", fileobj=target, mtime=0) as member,
             ):
                 while chunk := source.read(CHUNK):
                     member.write(chunk)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _add(archive: "ZipFile", source: str, path: str) -> None:

@@ -22,7 +22,7 @@ class Selection(msgspec.Struct, frozen=True):
 
     `files` are files, symlinks and directories, relative to the project, sorted. `missing` are
     the patterns that matched nothing, `found` says how much each other one matched. `rejected`
-    are sentences about patterns that cannot be used.
+    are sentences about patterns that cannot be used; those are not `missing` as well.
     """
 
     files: tuple[str, ...] = ()
@@ -53,10 +53,12 @@ def select(
     selected = set[str]()
     found = dict[str, int]()
     for pattern in paths:
+        refusals = len(rejected)
         globs = list(_usable([pattern], project_dir, rejected))
         matches = {path for glob in globs for path in _Search(root, glob, rejected).matches()}
         kept = {path for path in matches if not _matches_any(excluded, path)}
-        found[pattern] = len(kept)
+        if kept or len(rejected) == refusals:
+            found[pattern] = len(kept)
         selected |= kept
     if untracked:
         others = {path for path in walk(root, (".git",)) if path not in known}

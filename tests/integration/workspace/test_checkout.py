@@ -142,6 +142,8 @@ def test_a_linked_worktree(project: Path, git: Git, tmp_path: Path) -> None:
     git(project, "config", "extensions.worktreeConfig", "true")
     git(project, "worktree", "add", "-q", "-b", "other", str(tmp_path / "linked"))
     (tmp_path / "linked/file").write_text("other\n")
+    git(project, "sparse-checkout", "set", "--no-cone", "/run")
+    git(tmp_path / "linked", "sparse-checkout", "set", "--no-cone", "/file")
     check(tmp_path / "linked", git, tmp_path)
     assert (tmp_path / "copies/1/.git/HEAD").read_text() == "ref: refs/heads/other\n"
 
@@ -320,6 +322,13 @@ def test_consuming_across_filesystems(
     monkeypatch.setattr("os.rename", elsewhere)
     snapshot.materialize(tmp_path / "copy", consume=True)
     assert (tmp_path / "copy/file").read_text() == "two\n"
+
+
+def test_a_destination_that_cannot_be(project: Path, tmp_path: Path) -> None:
+    snapshot = Snapshot.take(project, tmp_path / "snapshot")
+    with pytest.raises(StorageError, match="not empty"):
+        snapshot.materialize(project, consume=True)
+    assert snapshot.directory.exists()
 
 
 def test_the_tar(project: Path, git: Git, tmp_path: Path) -> None:

@@ -163,5 +163,5 @@ def test_gzip_of_reports(tree: Path, tmp_path: Path) -> None:
     packed = (tmp_path / "r.gz").read_bytes()
     assert gzip.decompress(packed) == b"#!/bin/sh\n" + b"x" * 100
     assert b"run\0" in packed
-    create_gzip(tree, ["d/run", "read-only"], tmp_path / "again.gz")
+    create_gzip(tree, ["d", "d/run", "link", "gone", "read-only"], tmp_path / "again.gz")
     assert (tmp_path / "again.gz").read_bytes() == packed

@@ -53,6 +53,12 @@ def test_other_refusals_are_passed_on(errors: str, sentence: str) -> None:
         refuse(Path("/p"), errors)
 
 
+@pytest.mark.parametrize("command", ["no-such-command", "log"])
+def test_a_git_that_fails(tmp_path: Path, command: str) -> None:
+    with pytest.raises(WorkspaceError, match=f"git cannot read {tmp_path}"):
+        git(tmp_path, command)
+
+
 def test_any_bytes_are_a_path() -> None:
     assert [os.fsencode(path) for path in split_paths(b"a\nb\0\xff\0")] == [b"a\nb", b"\xff"]
     assert split_paths(b"") == []

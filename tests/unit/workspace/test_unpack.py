@@ -117,6 +117,17 @@ def test_files_and_directories_do_not_replace_each_other(tmp_path: Path, project
         extract(make(tmp_path, (entry("f/x"), b"")), project)
 
 
+def test_a_file_that_cannot_be_replaced(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.unlink", refuse)
+    with pytest.raises(StorageError, match="x: Permission denied"):
+        extract(make(tmp_path, (entry("x"), b"")), project)
+
+
 def test_a_read_only_directory_gets_its_mode_last(tmp_path: Path, project: Path) -> None:
     archive = make(tmp_path, (entry("d/", stat.S_IFDIR | 0o555), b""), (entry("d/x"), b""))
     extract(archive, project)
