@@ -184,8 +184,8 @@ class JobConfig(msgspec.Struct, frozen=True):
 
     `rules` None and `only` None mean "not given". `needs` None follows the stages, ``()`` starts
     at once. `dependencies` None means "artifacts of all earlier stages". `parallel` 0 is one
-    plain job. Script lists are flat; one entry may hold several lines. `script` is empty only in a
-    job that has ``trigger`` or ``run`` instead, which has a warning. `timeout` is seconds.
+    plain job. Script lists are flat; one entry may hold several lines. A job with ``trigger``,
+    ``run`` or ``needs: pipeline`` has no `script`, and a warning. `timeout` is seconds.
     """
 
     name: str

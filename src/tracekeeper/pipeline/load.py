@@ -47,7 +47,7 @@ def check(
     """
     found: list[Problem] = []
     document = merge(path, files, variables, found, changed=changed)
-    config = _read(document, found) if document else None
+    config = _read(document, found, _missing_include(found)) if document else None
     problems = sorted(set(found), key=lambda problem: (problem.at, problem.warning))
     if config is None or not all(problem.warning for problem in problems):
         return None, problems
@@ -74,7 +74,7 @@ def merge(
     return resolve_references(document, problems, elsewhere=elsewhere)
 
 
-def _read(document: Mapping, found: list[Problem]) -> Config | None:
+def _read(document: Mapping, found: list[Problem], elsewhere: str) -> Config | None:
     """What the reader says of a place that is wrong already would only repeat it.
 
     Such a place is also a job that kept its ``extends``: it lacks what it would inherit.
@@ -82,7 +82,7 @@ def _read(document: Mapping, found: list[Problem]) -> Config | None:
     wrong = {problem.at for problem in found if not problem.warning}
     wrong |= {e.at for e in document if isinstance(e.value, Mapping) and "extends" in e.value}
     read_problems: list[Problem] = []
-    config = read(document, read_problems)
+    config = read(document, read_problems, elsewhere=elsewhere)
     found += [problem for problem in read_problems if problem.at not in wrong]
     return config
 

@@ -38,13 +38,15 @@ _GLOBAL: Table = {
 """Every keyword that may stand at the top of the file."""
 
 
-def read(document: Mapping, problems: list[Problem]) -> Config | None:
+def read(document: Mapping, problems: list[Problem], *, elsewhere: str = "") -> Config | None:
     """Read `document`, appending every error and warning to `problems`.
+
+    `elsewhere` is a hint for what may be missing only because an include was not read.
 
     Includes, ``extends`` and ``!reference`` must be resolved. Returns None if there is an error.
     The problems are in the order of the file's keywords, with checks of jobs among each other last.
     """
-    findings = Findings(problems)
+    findings = Findings(problems, elsewhere)
     before = len(problems)
     own = {key: entry for key, entry in document.entries.items() if key in _GLOBAL}
     _check_reserved_names(own, findings)
@@ -54,9 +56,8 @@ def read(document: Mapping, problems: list[Problem]) -> Config | None:
     jobs = _read_jobs(document, read_defaults(keywords, findings), findings)
     if not jobs and not findings.failed:
         message = "the pipeline should contain at least one visible job"
-        findings.error(
-            "no_jobs", message, document.at, "jobs whose name begins with a dot are hidden"
-        )
+        hint = findings.elsewhere or "jobs whose name begins with a dot are hidden"
+        findings.error("no_jobs", message, document.at, hint)
     check_jobs(jobs, stages, findings)
     if findings.failed:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from tracekeeper.pipeline.config import Config
+from tracekeeper.pipeline.node import Mapping
 from tracekeeper.pipeline.reader import read
 from tracekeeper.pipeline.yaml import parse
 from tracekeeper.problems import Problem
@@ -87,11 +88,29 @@ def test_a_template_s_mistake_is_reported_once(findings_of: Callable[[str], list
     assert findings_of(text) == ["1:16 wrong_value"]
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (".a: {script: x}", "it may be there"),
+        ("a: {stage: test}", "it may be there"),
+        ("a: {script: x, needs: [zz]}", "it may be there"),
+        ("a: {script: x, stage: zz}", "known: .pre, build, test, deploy, .post; it may be there"),
+    ],
+)
+def test_what_is_missing_may_be_elsewhere(text: str, hint: str) -> None:
+    problems: list[Problem] = []
+    document = parse(text.encode(), "f", problems)
+    assert isinstance(document, Mapping)
+    assert read(document, problems, elsewhere="it may be there") is None
+    assert [problem.hint for problem in problems] == [hint]
+
+
 def test_earlier_problems_stay_and_are_not_ours() -> None:
     problems: list[Problem] = []
     document = parse(b"a: {script: x}\na: {script: y, release: z}\n", "f", problems)
     assert [problem.code for problem in problems] == ["duplicate_key"]
-    config = read(document, problems)  # type: ignore[arg-type]
+    assert isinstance(document, Mapping)
+    config = read(document, problems)
     assert config is not None
     assert [problem.code for problem in problems] == ["duplicate_key", "not_acted_on"]
     assert [warning.code for warning in config.warnings] == ["not_acted_on"]

@@ -29,7 +29,8 @@ _REPORT_TYPES = """
     accessibility annotations api_fuzzing browser_performance cluster_applications
     cluster_image_scanning codequality container_scanning coverage_fuzzing cyclonedx dast
     dependency_scanning dotenv junit license_management license_scanning load_performance lsif
-    metrics performance repository_xray requirements sarif sast scip secret_detection terraform
+    metrics performance repository_xray requirements requirements_v2 sarif sast
+    scip secret_detection terraform
 """
 _COVERAGE_REPORT: Table = {
     "coverage_format": choice(("cobertura", "jacoco")),

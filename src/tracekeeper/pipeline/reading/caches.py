@@ -16,13 +16,14 @@ from tracekeeper.pipeline.reading.values import (
     listed,
     name,
     not_acted_on,
+    or_variable,
     required,
     string,
     wrong_value,
 )
 
 _MOST_CACHES = 4
-_MOST_KEY_FILES = 2
+_MOST_KEY_FILES = 10  # 2 unless the GitLab instance has raised it
 _MOST_FALLBACK_KEYS = 5
 _POLICIES = ("pull-push", "pull", "push")
 _DOTS_ONLY = re.compile(r"(\.|%2e)+", re.IGNORECASE)
@@ -55,21 +56,11 @@ def _key_text(node: Node, what: str, findings: Findings) -> str:
     return text
 
 
-_policy_word = choice(_POLICIES)
-
-
-def _policy(node: Node, what: str, findings: Findings) -> str:
-    """One of three words, or a variable that holds one."""
-    if isinstance(node, nodes.Scalar) and node.text.startswith("$"):
-        return node.text
-    return _policy_word(node, what, findings)
-
-
 _CACHE: Table = {
     "key": _key,
     "paths": project_paths,
     "untracked": boolean,
-    "policy": _policy,
+    "policy": or_variable(choice(_POLICIES)),
     "when": choice(ARTIFACTS_WHEN),
     "fallback_keys": listed(_key_text, _MOST_FALLBACK_KEYS),
     "unprotect": boolean,

@@ -34,6 +34,8 @@ def _check_stage(job: ReadJob, stages: Sequence[str], findings: Findings) -> Non
         return
     message = f"stage `{stage}` of job `{job.config.name}` is not in `stages`"
     hint = f"{suggest(stage, stages)} known: {', '.join(stages)}".strip()
+    if findings.elsewhere:
+        hint = f"{hint}; {findings.elsewhere}"
     findings.error("unknown_stage", message, _position(job, "stage"), hint)
 
 
@@ -118,7 +120,8 @@ class _Links:
         target = self.find(name)
         if target is None:
             message = f"job `{job.config.name}` {verb} `{name}`, which does not exist"
-            self._findings.error("unknown_job", message, at, suggest(name, self._jobs))
+            hint = suggest(name, self._jobs) or self._findings.elsewhere
+            self._findings.error("unknown_job", message, at, hint)
             return
         own, other = self._order.get(job.config.stage), self._order.get(target.config.stage)
         if own is not None and other is not None and other > own:

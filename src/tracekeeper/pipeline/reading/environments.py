@@ -12,6 +12,7 @@ from tracekeeper.pipeline.reading.values import (
     fields,
     name,
     not_acted_on,
+    or_variable,
     required,
     string,
     wrong_value,
@@ -19,6 +20,7 @@ from tracekeeper.pipeline.reading.values import (
 
 _NAME = re.compile(r"[\w\-${}. ]([\w\-${}. /]*[\w\-${}. ])?", re.ASCII)
 _LONGEST_URL = 255
+_TIERS = ("production", "staging", "testing", "development", "other")
 
 
 def _environment_name(node: Node, what: str, findings: Findings) -> str:
@@ -42,7 +44,7 @@ _ENVIRONMENT: Table = {
     "url": _url,
     "action": choice(("start", "prepare", "stop", "verify", "access")),
     "on_stop": name,
-    "deployment_tier": choice(("production", "staging", "testing", "development", "other")),
+    "deployment_tier": or_variable(choice(_TIERS)),
     "auto_stop_in": string,
     "kubernetes": not_acted_on,
 }

@@ -7,13 +7,15 @@ class Findings:
     """Collects problems into the caller's list.
 
     A template that many jobs extend, or a default, is read once for each job: a second finding
-    with the same code at the same place is dropped.
+    with the same code at the same place is dropped. `elsewhere` is the hint where something is
+    missing that a file which could not be read may hold; empty if all were read.
     """
 
-    __slots__ = ("_problems", "_seen", "failed")
+    __slots__ = ("_problems", "_seen", "elsewhere", "failed")
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], elsewhere: str = "") -> None:
         self._problems = problems
+        self.elsewhere = elsewhere
         self._seen: set[tuple[str, Position]] = set()
         self.failed = False
 

@@ -15,6 +15,7 @@ from tracekeeper.pipeline.reading.values import (
     not_acted_on,
     one_or_listed,
     required,
+    string,
     strings,
 )
 from tracekeeper.pipeline.reading.variables import job_variables
@@ -45,7 +46,7 @@ def _aliases(node: Node, what: str, findings: Findings) -> tuple[str, ...]:
 _SERVICE: Table = {
     **_IMAGE,
     "alias": _aliases,
-    "command": strings,
+    "command": one_or_listed(string),
     "variables": job_variables,
 }
 

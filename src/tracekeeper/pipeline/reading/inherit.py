@@ -22,7 +22,7 @@ from tracekeeper.pipeline.reading.values import (
     not_acted_on,
 )
 
-MOST_TAGS = 50
+_MOST_TAGS = 49
 
 GLOBALS: Table = {
     "image": image,
@@ -39,7 +39,7 @@ INHERITED: Table = {
     "hooks": hooks,
     "interruptible": boolean,
     "retry": retry,
-    "tags": listed(name, MOST_TAGS),
+    "tags": listed(name, _MOST_TAGS),
 }
 """Keywords that a job takes from ``default``."""
 

@@ -16,7 +16,7 @@ from tracekeeper.pipeline.reading.scripts import script
 from tracekeeper.pipeline.reading.values import (
     Table,
     choice,
-    duration,
+    duration_below,
     fields,
     is_absent,
     name,
@@ -28,6 +28,7 @@ from tracekeeper.pipeline.reading.values import (
 from tracekeeper.pipeline.reading.variables import job_variables
 
 LONGEST_NAME = 255
+_LONGEST_TIMEOUT = 2_629_746  # a twelfth of a year
 
 _WHEN: tuple[When, ...] = ("on_success", "on_failure", "always", "manual", "delayed")
 
@@ -47,7 +48,7 @@ JOB: Table = {
     "needs": needs,
     "dependencies": names,
     "parallel": parallel,
-    "timeout": duration,
+    "timeout": duration_below(_LONGEST_TIMEOUT, "1 month"),
     "coverage": coverage,
     "environment": environment,
     "resource_group": name,
@@ -115,13 +116,20 @@ def _check_work(entry: Entry, job: Mapping, findings: Findings) -> None:
     for extra in given[1:]:
         message = f"job `{entry.key}` has both `{given[0]}` and `{extra}`"
         findings.error("conflicting_keywords", message, job.entries[extra].at)
-    if not given and all(key in JOB for key in job.entries):
+    if not given and not _mirrors(job) and all(key in JOB for key in job.entries):
         findings.error(
             "missing_script",
             f"job `{entry.key}` has nothing to run",
             entry.at,
-            "give it `script`, or begin its name with a dot if it is a template",
+            findings.elsewhere
+            or "give it `script`, or begin its name with a dot if it is a template",
         )
+
+
+def _mirrors(job: Mapping) -> bool:
+    """Whether the job shows another pipeline's status: ``needs: {pipeline: group/project}``."""
+    needed = job.get("needs")
+    return isinstance(needed, Mapping) and "pipeline" in needed
 
 
 def _check_conflicts(job: Mapping, values: dict[str, Any], findings: Findings) -> None:

@@ -14,7 +14,7 @@ from tracekeeper.pipeline.reading.values import (
     Table,
     boolean,
     choice,
-    duration,
+    duration_below,
     fields,
     listed,
     not_acted_on,
@@ -26,18 +26,10 @@ from tracekeeper.pipeline.reading.values import (
 )
 from tracekeeper.pipeline.reading.variables import plain_variables
 
+start_in = duration_below(7 * 86_400, "1 week")
 _MOST_PATTERNS = 50
-_WEEK = 7 * 86_400
 _JOB_WHEN: tuple[When, ...] = ("on_success", "on_failure", "always", "never", "manual", "delayed")
 _WORKFLOW_WHEN: tuple[When, ...] = ("always", "never")
-
-
-def start_in(node: Node, what: str, findings: Findings) -> int:
-    """``start_in``: less than a week, says GitLab."""
-    seconds = duration(node, what, findings)
-    if seconds >= _WEEK:
-        wrong_value(node, f"`{what}` must be less than 1 week", findings)
-    return seconds
 
 
 @lru_cache(maxsize=1024)
@@ -103,6 +95,8 @@ _WORKFLOW_RULE: Table = {
     **_CONDITIONS,
     "when": choice(_WORKFLOW_WHEN),
     "auto_cancel": _auto_cancel,
+    "allow_failure": not_acted_on,
+    "needs": not_acted_on,
 }
 
 

@@ -28,7 +28,9 @@ commands = one_or_listed(_command)
 def script(node: Node, what: str, findings: Findings) -> tuple[str, ...]:
     """The job's own script, which must not be empty."""
     lines = commands(node, what, findings)
-    if not lines or (isinstance(node, nodes.Scalar) and node.value == ""):
+    if (isinstance(node, nodes.Scalar) and node.value == "") or (
+        isinstance(node, nodes.Sequence) and not node.items
+    ):
         wrong_value(node, f"`{what}` must not be empty", findings)
     return lines
 

@@ -128,7 +128,8 @@ def string(node: Node, what: str, findings: Findings) -> str:
     if isinstance(node, nodes.Scalar):
         if isinstance(node.value, str):
             return node.value
-        wrong_type(node, what, "a string", findings, f'write it in quotes: "{node.text}"')
+        hint = "" if node.value is None else f'write it in quotes: "{node.text}"'
+        wrong_type(node, what, "a string", findings, hint)
         return ""
     wrong_type(node, what, "a string", findings)
     return ""
@@ -245,3 +246,26 @@ def duration(node: Node, what: str, findings: Findings) -> int:
         hint = 'for example "90", "30 minutes", "1h 30m" or "2 days"'
         wrong_value(node, f"`{what}` is not a duration: `{text}`", findings, hint)
     return seconds or 0
+
+
+def duration_below(limit: int, limit_text: str) -> Reader[int]:
+    """Reader of a duration that is shorter than `limit` seconds, in words `limit_text`."""
+
+    def read(node: Node, what: str, findings: Findings) -> int:
+        seconds = duration(node, what, findings)
+        if seconds >= limit:
+            wrong_value(node, f"`{what}` must be less than {limit_text}", findings)
+        return seconds
+
+    return read
+
+
+def or_variable(of: Reader[str]) -> Reader[str]:
+    """Reader of what `of` reads, or of a text with a variable in it, left to run time."""
+
+    def read(node: Node, what: str, findings: Findings) -> str:
+        if isinstance(node, nodes.Scalar) and isinstance(node.value, str) and "$" in node.value:
+            return node.value
+        return of(node, what, findings)
+
+    return read

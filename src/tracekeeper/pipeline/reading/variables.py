@@ -50,7 +50,7 @@ def scalar_text(node: Node, what: str, findings: Findings) -> str:
 
 _GLOBAL: Table = {
     "value": scalar_text,
-    "description": string,
+    "description": scalar_text,
     "expand": boolean,
     "options": listed(string),
 }

@@ -37,7 +37,7 @@ def test_caches(
         ("{key: '..'}", ["`cache:key` must not be dots alone"]),
         ("{key: {}}", ["`cache:key` needs `files`"]),
         ("{key: [a]}", ["`cache:key` must be a string or a mapping, not a list (its keywords: files, files_commits, prefix)"]),
-        ("{key: {files: [a, b, c]}}", ["`cache:key:files` has 3 entries, at most 2 are allowed"]),
+        ("{key: {files: [a, b, c, d, e, f, g, h, i, j, k]}}", ["`cache:key:files` has 11 entries, at most 10 are allowed"]),
         ("{key: {files_commits: [a]}}", ["`cache:key:files_commits` is accepted, but has no effect in Tracekeeper"]),
         ("{policy: pul}", ["`cache:policy` must be one of pull-push, pull, push, not `pul` (did you mean `pull`?)"]),
         ("{fallback_keys: [a, b, c, d, e, f]}", ["`cache:fallback_keys` has 6 entries, at most 5 are allowed"]),

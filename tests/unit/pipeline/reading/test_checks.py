@@ -124,3 +124,14 @@ def test_long_chains_need_no_recursion() -> None:
     problems: list[Problem] = []
     check_jobs(jobs, ("test",), Findings(problems))
     assert [problem.code for problem in problems] == ["cycle"]
+
+
+def test_what_is_unknown_may_be_elsewhere() -> None:
+    problems: list[Problem] = []
+    needs = (Need("zzz", AT),)
+    jobs = {"a": ReadJob(JobConfig("a", AT, "nope", needs=needs), nodes.Mapping({}, AT))}
+    check_jobs(jobs, ("test",), Findings(problems, elsewhere="it may be there"))
+    assert [problem.hint for problem in problems] == [
+        "known: test; it may be there",
+        "it may be there",
+    ]

@@ -13,6 +13,7 @@ from tracekeeper.pipeline.config import Environment, JobConfig
         ("review/$CI_COMMIT_REF_SLUG", Environment("review/$CI_COMMIT_REF_SLUG")),
         ("{name: a, url: 'https://x'}", Environment("a", "https://x")),
         ("{name: a, action: prepare, deployment_tier: staging}", Environment("a", action="prepare", deployment_tier="staging")),
+        ("{name: a, deployment_tier: $TIER}", Environment("a", deployment_tier="$TIER")),
         ("{name: a, auto_stop_in: 1 day}", Environment("a", auto_stop_in="1 day")),
     ],
 )  # fmt: skip

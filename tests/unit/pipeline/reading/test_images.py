@@ -30,6 +30,7 @@ def test_images(job_of: Callable[[str], JobConfig], written: str, image: Image |
         ("{name: pg, alias: db}", Service("pg", aliases=("db",))),
         ('{name: pg, alias: "db, main other"}', Service("pg", aliases=("db", "main", "other"))),
         ("{name: pg, command: [a, b], entrypoint: [c]}", Service("pg", command=("a", "b"), entrypoint=("c",))),
+        ("{name: pg, command: start}", Service("pg", command=("start",))),
         ("{name: pg, variables: {A: 1}}", Service("pg", variables={"A": Variable("A", "1")})),
         ("{name: pg, docker: {user: me}, pull_policy: never}", Service("pg", user="me", pull_policy=("never",))),
     ],

@@ -102,7 +102,7 @@ def test_older_global_keywords_are_defaults(config_of: Read) -> None:
         ("image: [a]", ["`image` must be a string or a mapping, not a list (its keywords: name, entrypoint, pull_policy, docker, kubernetes, ports)"]),
         ("a: {script: x, inherit: {default: [imag]}}", ["`inherit:default` must be one of image, services, cache, before_script, after_script, artifacts, hooks, interruptible, retry, tags, timeout, id_tokens, identity, not `imag` (did you mean `image`?)"]),
         ("a: {script: x, inherit: {variables: 5}}", ["`inherit:variables` must be true or false, not a number"]),
-        ("a: {script: x, tags: [" + ", ".join("t" * 51) + "]}", ["`tags` has 51 entries, at most 50 are allowed"]),
+        ("a: {script: x, tags: [" + ", ".join("t" * 50) + "]}", ["`tags` has 50 entries, at most 49 are allowed"]),
     ],
 )  # fmt: skip
 def test_mistakes(messages_of: Messages, text: str, messages: list[str]) -> None:

@@ -38,9 +38,16 @@ def test_known_and_not_acted_on(findings_of: Findings, keyword: str) -> None:
     assert findings_of(f"job:\n  script: x\n  {keyword}: y\n") == ["3:3 not_acted_on warning"]
 
 
-@pytest.mark.parametrize("work", ["trigger: {project: a/b}", "run: [{name: a, script: b}]"])
-def test_jobs_without_a_script_of_their_own(findings_of: Findings, work: str) -> None:
-    assert findings_of(f"job:\n  {work}\n") == ["2:3 not_acted_on warning"]
+@pytest.mark.parametrize(
+    ("work", "finding"),
+    [
+        ("trigger: {project: a/b}", "2:3 not_acted_on warning"),
+        ("run: [{name: a, script: b}]", "2:3 not_acted_on warning"),
+        ("needs: {pipeline: a/b}", "2:10 not_acted_on warning"),
+    ],
+)
+def test_jobs_without_a_script_of_their_own(findings_of: Findings, work: str, finding: str) -> None:
+    assert findings_of(f"job:\n  {work}\n") == [finding]
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def test_workflow(config_of: Callable[[str], Config], written: str, workflow: Wo
     ("written", "messages"),
     [
         ("{rules: [{when: manual}]}", ["`workflow:rules:when` must be one of always, never, not `manual`"]),
-        ("{rules: [{needs: []}]}", ["`needs` is not a keyword of `workflow:rules` (known: if, changes, exists, variables, when, auto_cancel)"]),
+        ("{rules: [{needs: []}]}", ["`workflow:rules:needs` is accepted, but has no effect in Tracekeeper"]),
+        ("{rules: [{tags: []}]}", ["`tags` is not a keyword of `workflow:rules` (known: if, changes, exists, variables, when, auto_cancel, allow_failure, needs)"]),
         ("{auto_cancel: {on_new_commit: none}}", ["`workflow:auto_cancel` is accepted, but has no effect in Tracekeeper"]),
         ("{rules: [{auto_cancel: {on_job_failure: some}}]}", ["`workflow:rules:auto_cancel` is accepted, but has no effect in Tracekeeper", "`workflow:rules:auto_cancel:on_job_failure` must be one of none, all, not `some`"]),
     ],

@@ -39,6 +39,11 @@ def test_a_script_is_not_empty(messages_of: Messages, written: str) -> None:
     assert messages_of(f"job: {{script: {written}}}") == ["`script` must not be empty"]
 
 
+def test_a_list_that_nests_too_deep_is_not_empty_as_well(messages_of: Messages) -> None:
+    text = f"job: {{script: {'[' * 12}x{']' * 12}}}"
+    assert messages_of(text) == ["`script` nests lists deeper than 10 levels"]
+
+
 def test_other_scripts_may_be_empty(job_of: Callable[[str], JobConfig]) -> None:
     job = job_of("before_script: []\nafter_script: [a]")
     assert (job.before_script, job.after_script) == ((), ("a",))

@@ -76,6 +76,9 @@ def test_kind(node: Node, kind: str) -> None:
         (values.one_or_listed(values.string), scalar("a"), ("a",)),
         (values.one_or_listed(values.string), sequence(scalar("a")), ("a",)),
         (values.duration, scalar("1h"), 3600),
+        (values.duration_below(60, "1 minute"), scalar("59"), 59),
+        (values.or_variable(values.choice(("a",))), scalar("a"), "a"),
+        (values.or_variable(values.choice(("a",))), scalar("x$A"), "x$A"),
     ],
 )
 def test_good_values(reader: values.Reader[Any], node: Node, expected: object) -> None:
@@ -86,6 +89,7 @@ def test_good_values(reader: values.Reader[Any], node: Node, expected: object) -
     ("reader", "node", "expected"),
     [
         (values.string, scalar(5), 'wrong_type: `key` must be a string, not a number (write it in quotes: "5")'),
+        (values.string, scalar(None), "wrong_type: `key` must be a string, not empty ()"),
         (values.string, sequence(), "wrong_type: `key` must be a string, not a list ()"),
         (values.name, scalar(""), "wrong_value: `key` must not be empty ()"),
         (values.name, sequence(), "wrong_type: `key` must be a string, not a list ()"),
@@ -101,6 +105,8 @@ def test_good_values(reader: values.Reader[Any], node: Node, expected: object) -
         (values.strings, mapping(), "wrong_type: `key` must be a list, not a mapping ()"),
         (values.listed(values.string, 1), sequence(scalar("a"), scalar("b")), "wrong_value: `key` has 2 entries, at most 1 are allowed ()"),
         (values.duration, scalar("soon"), 'wrong_value: `key` is not a duration: `soon` (for example "90", "30 minutes", "1h 30m" or "2 days")'),
+        (values.duration_below(60, "1 minute"), scalar("60"), "wrong_value: `key` must be less than 1 minute ()"),
+        (values.or_variable(values.choice(("a",))), scalar(1), 'wrong_type: `key` must be a string, not a number (write it in quotes: "1")'),
         (values.duration, scalar(90), 'wrong_type: `key` must be a string, not a number (write it in quotes: "90")'),
     ],
 )  # fmt: skip

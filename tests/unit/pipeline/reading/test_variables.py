@@ -40,7 +40,7 @@ def test_global_variables(config_of: Callable[[str], Config]) -> None:
           PLAIN: 1
           FULL: {value: b, description: which, options: [a, b], expand: false}
           NOTHING: {description: fill me in}
-          LOOSE: {value: 7, expand: true}
+          LOOSE: {value: 7, expand: true, description: 8}
         job: {script: x}
         """
     )
@@ -48,7 +48,7 @@ def test_global_variables(config_of: Callable[[str], Config]) -> None:
         "PLAIN": Variable("PLAIN", "1"),
         "FULL": Variable("FULL", "b", raw=True, description="which", options=("a", "b")),
         "NOTHING": Variable("NOTHING", "", description="fill me in"),
-        "LOOSE": Variable("LOOSE", "7"),
+        "LOOSE": Variable("LOOSE", "7", description="8"),
     }
 
 
