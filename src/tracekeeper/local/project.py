@@ -43,6 +43,7 @@ class LocalProject:
         self.files = Project(root)
         self._created_at = created_at
         self._number = number
+        self._changed: dict[str, Sequence[str] | None] = {}
         if not root.is_dir():
             raise UsageError(f"{root} is not a directory")
 
@@ -74,7 +75,9 @@ class LocalProject:
 
     def changed(self, compare_to: str) -> Sequence[str] | None:
         """Paths that changed, for ``rules: changes``; None if unknown."""
-        return changed(self.root, compare_to)
+        if compare_to not in self._changed:
+            self._changed[compare_to] = changed(self.root, compare_to)
+        return self._changed[compare_to]
 
     @cached_property
     def config(self) -> Config:
