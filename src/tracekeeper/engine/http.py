@@ -14,6 +14,7 @@ import msgspec
 
 from tracekeeper.engine.chunked import ChunkDecoder
 from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.tasks import end
 from tracekeeper.engine.transport import Connection
 
 Body: TypeAlias = bytes | AsyncIterable[bytes]
@@ -130,31 +131,64 @@ Head: TypeAlias = h11.Response | h11.InformationalResponse
 async def exchange(connection: Connection, request: Request, timeouts: Timeouts) -> Response:
     """Send a request and wait for the head of its answer. Raises ConnectionLost."""
     parser = h11.Connection(h11.CLIENT)
-    try:
-        await _send(connection, parser, request)
-    except ConnectionLost:
-        # A server that refuses an upload may close before it has read it: its answer counts.
-        parser.send_failed()
-    head = await _head(connection, parser, timeouts)
+    if isinstance(request.body, bytes):
+        await _send(connection, parser, request.head(), request.body, timeouts)
+        head = await _head(connection, parser, timeouts.answer)
+    else:
+        head = await _upload(connection, parser, request.head(), request.body, timeouts)
     return Response(connection, parser, head, timeouts)
 
 
-async def _send(connection: Connection, parser: h11.Connection, request: Request) -> None:
-    data = parser.send(request.head()) or b""
-    if isinstance(request.body, bytes):
-        if request.body:
-            data += parser.send(h11.Data(data=request.body)) or b""
-    else:
-        await connection.write(data)
-        async for chunk in request.body:
-            await connection.write(parser.send(h11.Data(data=chunk)) or b"")
-        data = b""
-    await connection.write(data + (parser.send(h11.EndOfMessage()) or b""))
+async def _send(
+    connection: Connection,
+    parser: h11.Connection,
+    head: h11.Request,
+    body: bytes,
+    timeouts: Timeouts,
+) -> None:
+    events = [head, h11.Data(data=body), h11.EndOfMessage()]
+    data = b"".join(parser.send(event) or b"" for event in events)
+    await _write(connection, data, timeouts)
 
 
-async def _head(connection: Connection, parser: h11.Connection, timeouts: Timeouts) -> Head:
+async def _upload(
+    connection: Connection,
+    parser: h11.Connection,
+    head: h11.Request,
+    body: AsyncIterable[bytes],
+    timeouts: Timeouts,
+) -> Head:
+    """Send a long body while listening: who refuses it may answer and hang up before its end."""
+    sending = asyncio.create_task(_send_all(connection, parser, head, body, timeouts))
+    answering = asyncio.create_task(_head(connection, parser, None))
+    try:
+        await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            await sending
+        async with asyncio.timeout(timeouts.answer):
+            return await answering
+    except TimeoutError:
+        raise _silent(timeouts.answer) from None
+    finally:
+        await end(sending, answering)
+
+
+async def _send_all(
+    connection: Connection,
+    parser: h11.Connection,
+    head: h11.Request,
+    body: AsyncIterable[bytes],
+    timeouts: Timeouts,
+) -> None:
+    await _write(connection, parser.send(head) or b"", timeouts)
+    async for chunk in body:
+        await _write(connection, parser.send(h11.Data(data=chunk)) or b"", timeouts)
+    await _write(connection, parser.send(h11.EndOfMessage()) or b"", timeouts)
+
+
+async def _head(connection: Connection, parser: h11.Connection, timeout: float | None) -> Head:
     while True:
-        event = await _next_event(connection, parser, timeouts.answer)
+        event = await _next_event(connection, parser, timeout)
         if isinstance(event, h11.Response):
             return event
         if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
@@ -180,4 +214,18 @@ async def _read(connection: Connection, timeout: float | None) -> bytes:
         async with asyncio.timeout(timeout):
             return await connection.read()
     except TimeoutError:
-        raise ConnectionLost(f"the Docker Engine said nothing for {timeout:.0f} s") from None
+        raise _silent(timeout) from None
+
+
+async def _write(connection: Connection, data: bytes, timeouts: Timeouts) -> None:
+    try:
+        async with asyncio.timeout(timeouts.silence):
+            await connection.write(data)
+    except TimeoutError:
+        raise ConnectionLost(
+            f"the Docker Engine took nothing for {timeouts.silence:.0f} s"
+        ) from None
+
+
+def _silent(seconds: float | None) -> ConnectionLost:
+    return ConnectionLost(f"the Docker Engine said nothing for {seconds:.0f} s")

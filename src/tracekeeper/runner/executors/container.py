@@ -17,9 +17,9 @@ from tracekeeper.engine.containers import Waiting
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
 from tracekeeper.engine.models import ContainerState
+from tracekeeper.engine.tasks import end
 from tracekeeper.errors import EngineError
 from tracekeeper.runner.executors.base import Output
-from tracekeeper.runner.executors.cancellation import end
 from tracekeeper.runner.executors.preview import Preview
 
 PATIENCE = 60.0

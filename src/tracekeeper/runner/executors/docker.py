@@ -17,13 +17,13 @@ from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.position import Position
 from tracekeeper.engine.references import parse
+from tracekeeper.engine.tasks import end, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec, JobPayload, Step
 from tracekeeper.runner.executors import dispatcher
 from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
-from tracekeeper.runner.executors.cancellation import end, to_its_end
 from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
 from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
 from tracekeeper.runner.executors.pulling import obtain_image

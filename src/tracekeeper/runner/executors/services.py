@@ -14,11 +14,11 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.references import service_aliases
+from tracekeeper.engine.tasks import first, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec
 from tracekeeper.runner.executors.base import Output
-from tracekeeper.runner.executors.cancellation import first, to_its_end
 
 WAIT = 30.0
 """Seconds that services have to be ready, by default; as gitlab-runner's."""
