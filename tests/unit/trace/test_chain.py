@@ -1,0 +1,183 @@
+"""The whole way: what is in the trace is what was written, and the ledger accounts for it."""
+
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracekeeper.trace.chain import Chain
+from tracekeeper.trace.format import HEADER_SIZE, MAX_PIECE, Stream
+from tracekeeper.trace.lines import Stripper, parse, text_of
+from tracekeeper.trace.masker import Masker, Masks
+from tracekeeper.trace.utf8 import Utf8
+
+MASKS = Masks(["secret", "cretin", "a\nb", "─"])
+OUTPUT = st.lists(
+    st.sampled_from(
+        [b"secret", b"sec", b"ret", b"cretin", b"in", b"a", b"b", b"\n", b"\r", b" ", b"\xe2\x94",
+         b"\x80", b"\xff", "é".encode(), b"glpat-", b"?rss_token=", b"word\n", b"1\n2\n3\n",
+         b"x" * MAX_PIECE, b"y" * 5000, b"+", b"2026-11-23T02:29:16.123456Z 01O "]
+    ),
+    max_size=8,
+).map(b"".join)  # fmt: skip
+
+
+def as_recorded(written: list[bytes]) -> bytes:
+    """Output masked and made valid; a masker that was drained starts anew."""
+    out = b""
+    for output in written:
+        masker, utf8 = Masker(MASKS), Utf8()
+        text = utf8.feed(masker.feed(output) + masker.finish())
+        out += text + utf8.finish()
+    return out
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from([1, 15]), OUTPUT)
+    | st.sampled_from([(0, b"note"), (0, b"flush"), (0, b"drain")]),
+    max_size=12,
+)
+
+
+class Driver:
+    """Two streams and the runner write; anything may be flushed or drained at any time."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.chain = Chain(MASKS, limit=limit)
+        self.trace = b""
+        self.source = b""
+        self.notes = b""
+        self.written: dict[int, list[bytes]] = {1: [b""], 15: [b""]}
+
+    def do(self, stream: int, what: bytes, at: int) -> None:
+        if stream:
+            self.source += what
+            self.written[stream][-1] += what
+            self.trace += self.chain.write(what, stream=stream, at=at)
+        elif what == b"note":
+            self.notes += b"note [MASKED]\n"
+            self.trace += self.chain.note("note secret", at)
+        elif what == b"flush":
+            self.trace += self.chain.flush()
+            assert self.chain.pending == b""
+        else:
+            self.trace += self.chain.drain()
+            for outputs in self.written.values():
+                outputs.append(b"")
+            assert not self.chain.held
+
+    def check_ledger(self) -> None:
+        source, recorded, changes = self.chain.source, self.chain.recorded, self.chain.changes
+        assert (source.bytes, source.crc) == (len(self.source), crc32(self.source))
+        assert (recorded.bytes, recorded.crc) == (len(self.trace), crc32(self.trace))
+        assert recorded.bytes == source.bytes + changes.total
+
+    def run(self, steps: list[tuple[int, bytes]]) -> None:
+        for at, (stream, what) in enumerate(steps):
+            self.do(stream, what, at)
+            self.check_ledger()
+            assert len(self.chain.pending) <= MAX_PIECE
+        self.trace += self.chain.finish(len(steps))
+        self.check_ledger()
+        assert self.chain.changes.waiting == 0
+
+
+@given(STEPS)
+def test_every_stream_can_be_read_back_and_the_ledger_adds_up(
+    steps: list[tuple[int, bytes]],
+) -> None:
+    driver = Driver()
+    driver.run(steps)
+    texts = {stream: text_of(driver.trace, stream) for stream in (0, 1, 15)}
+    recorded = {stream: as_recorded(outputs) for stream, outputs in driver.written.items()}
+    # Where both streams end without a newline, only one can be marked so.
+    longer = [stream for stream, text in recorded.items() if texts[stream] != text]
+    assert all(texts[stream] == recorded[stream] + b"\n" for stream in longer)
+    assert len(longer) <= (not any(text.endswith(b"\n") for text in recorded.values()))
+    assert texts[0] == driver.notes
+    assert all(len(piece.text) <= MAX_PIECE for piece in parse(driver.trace))
+
+
+@given(STEPS, st.integers(0, 40_000))
+def test_the_ledger_of_a_limited_trace_adds_up(steps: list[tuple[int, bytes]], limit: int) -> None:
+    driver = Driver(limit)
+    driver.run(steps)
+    changes = driver.chain.changes
+    remarks = changes.runner - len(driver.notes)
+    assert driver.chain.recorded.bytes <= limit + 1 + max(0, remarks) + 2 * HEADER_SIZE
+    assert (changes.limited < 0) == (b"are left out here" in driver.trace)
+    assert all(piece.at is not None for piece in parse(driver.trace))
+    driver.trace.decode()
+
+
+@given(OUTPUT, st.lists(st.integers(0, 30_000), max_size=6), st.booleans())
+def test_stripping_gives_back_what_was_written(output: bytes, cuts: list[int], flush: bool) -> None:
+    chain = Chain(MASKS)
+    trace = b""
+    for at, byte in enumerate(range(0, len(output), 3000)):
+        trace += chain.write(output[byte : byte + 3000], at=at)
+        if flush:
+            trace += chain.flush()
+    trace += chain.finish(0)
+    stripper, text, start = Stripper(), b"", 0
+    for cut in sorted(cuts):
+        text += stripper.feed(trace[start:cut])
+        start = max(start, cut)
+    assert text + stripper.feed(trace[start:]) + stripper.finish() == as_recorded([output])
+
+
+def test_what_is_pending_and_whether_something_is_held() -> None:
+    chain = Chain(MASKS)
+    assert (chain.pending, chain.held) == (b"", False)
+    chain.write(b"Password: sec", at=1)
+    assert (chain.pending, chain.held) == (b"Password: ", True)
+    assert chain.flush().endswith(b"O Password: ")
+    assert (chain.pending, chain.held) == (b"", True)
+    chain.write(b"ret\n", at=2)
+    assert (chain.pending, chain.held) == (b"", False)
+    chain.write(b"\xe2", stream=Stream.SERVICE, at=3)
+    assert not chain.held
+    chain.write(b"\xe2", at=3)
+    assert chain.held
+
+
+def test_a_preview_is_masked_and_changes_nothing() -> None:
+    chain = Chain(MASKS)
+    chain.write(b"x sec", at=1)
+    before = chain.changes
+    assert chain.preview(b"ret? a") == (b"x [MASKED]? ", True)
+    assert chain.preview(b"\xff.") == ("x sec\ufffd.".encode(), False)
+    assert chain.preview(b"") == (b"x ", True)
+    assert chain.changes == before
+
+
+def test_notes_are_masked_too() -> None:
+    chain = Chain(MASKS)
+    trace = chain.note("using secret\nand glpat-x\udc80", 5)
+    assert text_of(trace, 0) == b"using [MASKED]\nand glpat-[MASKED]?\n"
+    assert chain.changes.secrets == 0
+
+
+@pytest.mark.parametrize("limit", [100_000, 8_000_000])
+def test_a_flood_keeps_its_head_and_its_tail(limit: int) -> None:
+    chain = Chain(Masks(), limit=limit)
+    block = b"".join(b"line %05d\n" % number for number in range(5000))
+    parts = [chain.write(block, at=1_000_000) for _ in range(100)]
+    parts.append(chain.note("the job is done", 2_000_000))
+    trace = b"".join((*parts, chain.finish(3_000_000)))
+    text = b"".join(piece.text + b"\n" for piece in parse(trace))
+    assert text.startswith(b"line 00000\nline 00001\n")
+    assert text.endswith(b"line 04999\nthe job is done\n")
+    left_out = f"{-chain.changes.limited:,} bytes of the log are left out here, because of"
+    assert text.count(left_out.encode()) == 1
+    assert limit * 0.95 < len(trace) < limit + 1000
+
+
+def test_what_comes_close_to_the_limit_but_fits_is_whole() -> None:
+    chain = Chain(Masks(), limit=1000)
+    trace = b"".join(chain.write(b"%d\n" % number, at=number) for number in range(26))
+    assert b"comes close to its limit" in trace
+    trace += chain.finish(30)
+    assert text_of(trace, 1) == b"".join(b"%d\n" % number for number in range(26))
+    assert chain.changes.limited == 0
