@@ -38,6 +38,10 @@ DEFAULT_TOKEN_PREFIXES = (
 )
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 
+HEAD = 64
+"""Longer words are searched for by this many first bytes: an automaton's size and the time to
+build it grow fast with its longest word, and keys and certificates are long."""
+
 Span: TypeAlias = tuple[int, int]
 """Start and end of secret bytes."""
 
@@ -70,6 +74,7 @@ class Masks:
         "_every",
         "_first",
         "_inner",
+        "_words",
         "context",
         "longest",
         "prefixes",
@@ -83,12 +88,12 @@ class Masks:
     ) -> None:
         self.values = tuple(sorted({_bytes(value.strip()) for value in values} - {b""}))
         self.prefixes = tuple(sorted({_bytes(prefix) for prefix in prefixes} - {b""}))
-        words = self.values + self.prefixes
+        self._words = words = self.values + self.prefixes
         self.longest = max(map(len, self.values), default=0)
         self.context = max(_LONGEST_PARAMETER, *map(len, self.prefixes), 0)
         self.within_lines = not any(b"\n" in word for word in words)
         self.words = Sampler(words)
-        self._every = BytesAhoCorasick(words, MatchKind.Standard)
+        self._every = BytesAhoCorasick([word[:HEAD] for word in words], MatchKind.Standard)
         first = re.escape(bytes({value[0] for value in self.values if len(value) > 1}))
         self._first = re.compile(b"[" + first + b"]" if first else b"(?!)")
         self._inner = _PARAMETER_BYTES.union(*self.prefixes, *(value[:-1] for value in self.values))
@@ -100,13 +105,17 @@ class Masks:
     def spans(self, text: bytes) -> tuple[list[Span], Alphabet | None]:
         """The secrets in `text`, sorted; and the alphabet of the last one if it may go on."""
         found: list[Span] = []
-        token_end = -1
-        for word, start, end in self._every.find_matches_as_indexes(text, overlapping=True):
-            if word < len(self.values):
+        token_start = token_end = -1
+        for i, start, _ in self._every.find_matches_as_indexes(text, overlapping=True):
+            word = self._words[i]
+            if not text.startswith(word, start):
+                continue
+            end = start + len(word)
+            if i < len(self.values):
                 found.append((start, end))
-            elif end >= token_end and (token := _TOKEN.match(text, end)):
-                token_end = token.end()
-                found.append((end, token_end))
+            elif not token_start <= end < token_end and (token := _TOKEN.match(text, end)):
+                token_start, token_end = token.span()
+                found.append((token_start, token_end))
         value_end = -1
         for key in _PARAMETER.finditer(text) if has_parameters(text) else ():
             if value := _VALUE.match(text, key.end()):
@@ -142,13 +151,14 @@ def has_parameters(text: bytes) -> bool:
 
 
 class Sampler:
-    """Tells fast which of many words are in a text."""
+    """Tells fast which of many words, or heads of words, are in a text."""
 
     __slots__ = ("_automaton", "_longest")
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        self._longest = max(map(len, words), default=0)
-        self._automaton = BytesAhoCorasick((*words, *_DECOYS), MatchKind.LeftmostFirst)
+        heads = [word[:HEAD] for word in words]
+        self._longest = max(map(len, heads), default=0)
+        self._automaton = BytesAhoCorasick((*heads, *_DECOYS), MatchKind.LeftmostFirst)
 
     def sample(self, text: bytes) -> set[int]:
         """Indices of some words that are in `text`; empty only if none is. An index beyond the
@@ -157,7 +167,7 @@ class Sampler:
         Looks at ever larger pieces and stops at the first with a find: a find is dear (a Python
         object each), text without one is nearly free.
         """
-        start, size = 0, max(_FIRST_SAMPLE, 2 * self._longest)
+        start, size = 0, _FIRST_SAMPLE
         while True:
             piece = text[start : start + size]
             if found := self._automaton.find_matches_as_indexes(piece):

@@ -6,6 +6,7 @@ the same bytes as masking spans if, in this text,
 - no value overlaps or contains another word (a value or a token prefix), nor overlaps itself:
   every text in which two words would overlap is known beforehand, as a *collision*;
 - no token prefix and no URL parameter occurs;
+- the values found are not so long that only their heads were looked for;
 - no value found can be made up of a ``[MASKED]`` that was put in and what stands beside it.
 
 Else it declines, and the general way is taken.
@@ -13,7 +14,7 @@ Else it declines, and the general way is taken.
 
 from collections.abc import Iterator
 
-from tracekeeper.trace.masks import MASK, Masks, Sampler, has_parameters
+from tracekeeper.trace.masks import HEAD, MASK, Masks, Sampler, has_parameters
 
 
 class Replacer:
@@ -22,15 +23,18 @@ class Replacer:
     __slots__ = ("_collisions", "_masks", "_replaceable")
 
     def __init__(self, masks: Masks) -> None:
+        self._masks = masks
+        self._replaceable = {
+            i
+            for i, value in enumerate(masks.values)
+            if len(value) <= HEAD and not any(_collisions(value, MASK))
+        }
+        values = [masks.values[i] for i in self._replaceable]
         words = masks.values + masks.prefixes
         collisions = {
-            text for value in masks.values for word in words for text in _collisions(value, word)
+            text for value in values for word in words for text in _collisions(value, word)
         }
-        self._masks = masks
         self._collisions = Sampler(sorted(collisions))
-        self._replaceable = {
-            i for i, value in enumerate(masks.values) if not any(_collisions(value, MASK))
-        }
 
     def mask(self, text: bytes) -> tuple[bytes, int] | None:
         """The masked text and the number of secrets in it; None where this way is not exact."""

@@ -166,6 +166,14 @@ def test_values_are_trimmed_and_may_have_several_lines() -> None:
     assert masked(masks, single(text)) == (b"[MASKED] [[MASKED]] begin\nmiddle\n", 2)
 
 
+def test_long_values_that_begin_alike_are_told_apart() -> None:
+    head = "x" * 70
+    masks = Masks([head + "1", head + "22", "short"])
+    text = f"1\n{head}1 {head}22\n{head}2\n{head}3 short\n".encode()
+    expected = f"1\n[MASKED] [MASKED]\n{head}2\n{head}3 [MASKED]\n".encode()
+    assert masked(masks, [text]) == masked(masks, single(text)) == (expected, 3)
+
+
 def test_touching_secrets_stay_two() -> None:
     assert masked(Masks(["ab"]), [b"abab"]) == (b"[MASKED][MASKED]", 2)
 

@@ -21,6 +21,12 @@ def test_a_token_at_the_end_may_go_on(text: bytes, goes_on_with: bytes) -> None:
     assert not alphabet or alphabet.match(goes_on_with)
 
 
+def test_a_long_prefix_is_looked_for_as_a_whole() -> None:
+    masks = Masks((), ("p" * 70, "p:"))
+    spans, _ = masks.spans(b"p" * 71 + b":1 " + b"p" * 69 + b"+x")
+    assert spans == [(70, 71), (72, 73)]
+
+
 def test_prefixes_within_a_token_are_part_of_it() -> None:
     spans, _ = Masks().spans(b"glrt-" * 3 + b"x")
     assert spans == [(5, 16)]

@@ -35,6 +35,8 @@ def test_a_value_that_comes_late_is_found_as_well() -> None:
         (["x["], b"x["),
         (["x[MASKED]"], b"x[MASKED]"),
         (["x", "]y"], b"xy ]y"),
+        (["x" * 65], b"x" * 65),  # is looked for by its head
+        (["xy", "y" * 65], b"x" + b"y" * 65),
     ],
 )
 def test_it_declines_what_it_cannot_do_exactly(values: list[str], text: bytes) -> None:
