@@ -1,13 +1,13 @@
 """``tracekeeper lint``: every error in pipeline files at once."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from tracekeeper.cli.options import local_project
 from tracekeeper.cli.terminal import Palette, wants_colour
-from tracekeeper.errors import InvalidPipeline
 from tracekeeper.problems import Problem
 
 
@@ -28,17 +28,13 @@ def command(files: tuple[Path, ...]) -> int:
     return 2 if errors else 0
 
 
-def _check(file: Path) -> list[Problem]:
+def _check(file: Path) -> Sequence[Problem]:
     from tracekeeper.workspace.repository import find_repository
 
     directory = file.resolve().parent
     repository = find_repository(directory)
     root = repository.toplevel if repository else directory
-    project = local_project(root, str(file.resolve().relative_to(root)), (), None)
-    try:
-        return [*project.config.warnings, *project.pipeline.warnings]
-    except InvalidPipeline as error:
-        return list(error.problems)
+    return local_project(root, str(file.resolve().relative_to(root)), (), None).problems()
 
 
 def _line(problem: Problem, palette: Palette) -> str:

@@ -7,14 +7,15 @@ from functools import cached_property
 from pathlib import Path
 
 import tracekeeper
-from tracekeeper.errors import UsageError
+from tracekeeper.errors import InvalidPipeline, UsageError
 from tracekeeper.jobs.facts import GitFacts, PipelineFacts, ProjectFacts, ServerFacts, UserFacts
 from tracekeeper.jobs.predefined import pipeline_variables
 from tracekeeper.pipeline.config import Config, Variable
 from tracekeeper.pipeline.evaluate import evaluate
-from tracekeeper.pipeline.load import load
+from tracekeeper.pipeline.load import check
 from tracekeeper.pipeline.pipeline import Pipeline
 from tracekeeper.pipeline.variables import resolve
+from tracekeeper.problems import Problem
 from tracekeeper.workspace.changes import changed
 from tracekeeper.workspace.git import GitState, describe
 from tracekeeper.workspace.project import Project
@@ -80,20 +81,37 @@ class LocalProject:
         return self._changed[compare_to]
 
     @cached_property
-    def config(self) -> Config:
-        """The pipeline file as written. Raises InvalidPipeline or UsageError."""
+    def _checked(self) -> tuple[Config | None, list[Problem]]:
         if self.files.read(self.file) is None:
             raise UsageError(
                 f"there is no {self.file} in {self.root}",
                 hint="name another directory with -C, or another file with -f",
             )
         known = resolve([*self.variables.values(), *self.overrides.values()])
-        return load(self.file, self.files, known, changed=self.changed)
+        return check(self.file, self.files, known, changed=self.changed)
+
+    @cached_property
+    def config(self) -> Config:
+        """The pipeline file as written. Raises InvalidPipeline or UsageError."""
+        config, problems = self._checked
+        if config is None:
+            raise InvalidPipeline([problem for problem in problems if not problem.warning])
+        return config
 
     @cached_property
     def pipeline(self) -> Pipeline:
         """The jobs that the rules leave. Raises InvalidPipeline or UsageError."""
         return evaluate(self.config, self)
+
+    def problems(self) -> Sequence[Problem]:
+        """Every error and warning of the file and of the pipeline it gives. Raises UsageError."""
+        config, problems = self._checked
+        if config is None:
+            return problems
+        try:
+            return self.pipeline.warnings
+        except InvalidPipeline as error:
+            return [*problems, *error.problems]
 
 
 def _git_facts(git: GitState | None) -> GitFacts:

@@ -44,6 +44,8 @@ def evaluate(config: Config, context: Context) -> Pipeline:
     variables = _global_variables(config, world)
     if variables is None:
         return _pipeline(config, config.variables, {}, "`workflow: rules` lets no pipeline run")
+    if not config.jobs:
+        return _pipeline(config, variables, {}, "no job of it is known in full (see its warnings)")
     jobs = _Evaluation(config, world, variables).jobs()
     if not jobs:
         return _pipeline(config, variables, {}, "the rules of the jobs leave none of them")

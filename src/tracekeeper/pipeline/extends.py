@@ -14,14 +14,17 @@ _NOT_JOBS = frozenset({"cache", "default", "image", "include", "variables", "wor
 _TOO_DEEP = MAX_EXTENDS_LEVELS + 1
 
 
-def extend(document: Mapping, problems: list[Problem], *, elsewhere: str = "") -> Mapping:
+def extend(
+    document: Mapping, problems: list[Problem], *, elsewhere: str = "", unread: bool = False
+) -> Mapping:
     """`document` with every job's ``extends`` carried out and the keyword gone.
 
     A job whose ``extends`` is wrong, or builds on a wrong one, keeps the keyword: the mark of an
-    incomplete job. `elsewhere` is a further hint for an unknown parent.
+    incomplete job. `elsewhere` is a further hint for an unknown parent, which is a warning where
+    a file is `unread` that GitLab would include.
     """
     try:
-        return _Extender(document, problems, elsewhere).run()
+        return _Extender(document, problems, elsewhere, unread).run()
     except _TooLarge as stop:
         message = f"extended jobs hold more than {MAX_MERGED_NODES} keys in all"
         problems.append(Problem("too_large", message, stop.at))
@@ -38,12 +41,15 @@ class _Extender:
     """Extends each job once. `_done` holds the finished jobs, each with its levels of
     ``extends``; `_keys` counts the keys of all of them."""
 
-    __slots__ = ("_document", "_done", "_elsewhere", "_keys", "_problems")
+    __slots__ = ("_document", "_done", "_elsewhere", "_keys", "_problems", "_unread")
 
-    def __init__(self, document: Mapping, problems: list[Problem], elsewhere: str) -> None:
+    def __init__(
+        self, document: Mapping, problems: list[Problem], elsewhere: str, unread: bool
+    ) -> None:
         self._document = document
         self._problems = problems
         self._elsewhere = elsewhere
+        self._unread = unread
         self._done: dict[str, tuple[Mapping, int]] = {}
         self._keys = 0
 
@@ -103,7 +109,9 @@ class _Extender:
             hints = [did_you_mean(name.text, others), self._elsewhere]
             hint = "; ".join(filter(None, hints))
             message = f"`{chain[-1]}` extends `{name.text}`, which does not exist"
-            self._error("unknown_parent", message, name.at, hint)
+            self._problems.append(
+                Problem("unknown_parent", message, name.at, hint, warning=self._unread)
+            )
         elif not isinstance(job, Mapping):
             message = f"`{chain[-1]}` extends `{name.text}`, which is not a job"
             self._error("bad_extends", message, name.at)

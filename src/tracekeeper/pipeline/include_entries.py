@@ -23,6 +23,9 @@ from tracekeeper.problems import Position, Problem
 Changed: TypeAlias = Callable[[str], AbstractSequence[str] | None]
 """The paths changed against a ref (or what GitLab compares with, for ""); None: unknown."""
 
+NOT_READ = "include_not_read"
+"""The code of the warning about a file that GitLab would include, and this does not."""
+
 _SOURCES = ("local", "project", "remote", "template", "component", "artifact")
 _KEYS = (*_SOURCES, "cache", "file", "inputs", "integrity", "job", "ref", "rules")
 _RULE_KEYS = ("if", "exists", "changes", "when")
@@ -70,7 +73,7 @@ class IncludeReader:
     def _text(self, item: Scalar) -> list[Location]:
         path = expand(item.text, self._values)
         if re.match("https?://", path):
-            self._not_acted_on(f"`include: {path}`", item.at)
+            self._not_read(f"`include: {path}`", item.at)
             return []
         return self._local(path, item.at)
 
@@ -85,7 +88,7 @@ class IncludeReader:
             return []
         source = sources[0]
         if source.key != "local":
-            self._not_acted_on(f"`include: {source.key}`", source.at)
+            self._not_read(f"`include: {source.key}`", source.at)
             return []
         if inputs := item.entries.get("inputs"):
             self._not_acted_on("`include: inputs`", inputs.at)
@@ -198,6 +201,10 @@ class IncludeReader:
                 hint = did_you_mean(entry.key, known) or f"known are {', '.join(known)}"
                 message = f"`{where}` has no keyword `{entry.key}`"
                 self._error("unknown_keyword", message, entry.at, hint)
+
+    def _not_read(self, what: str, at: Position) -> None:
+        message = f"{what} is not acted on: what it would bring is missing here"
+        self._problems.append(Problem(NOT_READ, message, at, warning=True))
 
     def _not_acted_on(self, what: str, at: Position) -> None:
         message = f"{what} is not acted on: what it would bring is missing here"

@@ -8,7 +8,7 @@ from tracekeeper.errors import InvalidPipeline
 from tracekeeper.pipeline.config import Config
 from tracekeeper.pipeline.extends import extend
 from tracekeeper.pipeline.include import include, unknown_changes
-from tracekeeper.pipeline.include_entries import Changed
+from tracekeeper.pipeline.include_entries import NOT_READ, Changed
 from tracekeeper.pipeline.node import Mapping
 from tracekeeper.pipeline.reader import read
 from tracekeeper.pipeline.reference import resolve_references
@@ -47,7 +47,7 @@ def check(
     """
     found: list[Problem] = []
     document = merge(path, files, variables, found, changed=changed)
-    config = _read(document, found, _missing_include(found)) if document else None
+    config = _read(document, found) if document else None
     problems = sorted(set(found), key=lambda problem: (problem.at, problem.warning))
     if config is None or not all(problem.warning for problem in problems):
         return None, problems
@@ -69,28 +69,33 @@ def merge(
     document = include(path, files, variables, problems, changed=changed)
     if document is None:
         return None
-    elsewhere = _missing_include(problems)
-    document = extend(document, problems, elsewhere=elsewhere)
-    return resolve_references(document, problems, elsewhere=elsewhere)
+    elsewhere, unread = _missing_include(problems)
+    document = extend(document, problems, elsewhere=elsewhere, unread=unread)
+    return resolve_references(document, problems, elsewhere=elsewhere, unread=unread)
 
 
-def _read(document: Mapping, found: list[Problem], elsewhere: str) -> Config | None:
+def _read(document: Mapping, found: list[Problem]) -> Config | None:
     """What the reader says of a place that is wrong already would only repeat it.
 
     Such a place is also a job that kept its ``extends``: it lacks what it would inherit.
     """
+    elsewhere, unread = _missing_include(found)
     wrong = {problem.at for problem in found if not problem.warning}
     wrong |= {e.at for e in document if isinstance(e.value, Mapping) and "extends" in e.value}
     read_problems: list[Problem] = []
-    config = read(document, read_problems, elsewhere=elsewhere)
+    config = read(document, read_problems, elsewhere=elsewhere, unread=unread)
     found += [problem for problem in read_problems if problem.at not in wrong]
     return config
 
 
-def _missing_include(problems: list[Problem]) -> str:
-    """A hint where something may be unknown because a file of the pipeline is not there."""
+def _missing_include(problems: list[Problem]) -> tuple[str, bool]:
+    """A hint where something may be unknown because a file of the pipeline is not there, and
+    whether GitLab would have that file."""
+    unread = next((problem for problem in problems if problem.code == NOT_READ), None)
+    if unread is not None:
+        return f"it may be in the file that is not read at {unread.at}; it is left out", True
     absent = next((problem for problem in problems if problem.code in _ABSENT), None)
-    return f"it may be in the file that is missing at {absent.at}" if absent else ""
+    return (f"it may be in the file that is missing at {absent.at}" if absent else ""), False
 
 
-_ABSENT = ("missing_file", "not_acted_on", "syntax", "outside_project")
+_ABSENT = ("missing_file", "syntax", "outside_project")

@@ -8,6 +8,7 @@ from tracekeeper.pipeline.reading.findings import Findings
 from tracekeeper.pipeline.reading.inherit import GLOBALS, INHERITED, read_defaults
 from tracekeeper.pipeline.reading.jobs import JOB, WORK, ReadJob, read_job
 from tracekeeper.pipeline.reading.rules import workflow
+from tracekeeper.pipeline.reading.unread import all_stages, complete_entries, complete_jobs
 from tracekeeper.pipeline.reading.values import Table, fields, names, not_acted_on, suggest
 from tracekeeper.pipeline.reading.variables import global_variables
 from tracekeeper.problems import Problem
@@ -38,15 +39,19 @@ _GLOBAL: Table = {
 """Every keyword that may stand at the top of the file."""
 
 
-def read(document: Mapping, problems: list[Problem], *, elsewhere: str = "") -> Config | None:
+def read(
+    document: Mapping, problems: list[Problem], *, elsewhere: str = "", unread: bool = False
+) -> Config | None:
     """Read `document`, appending every error and warning to `problems`.
 
-    `elsewhere` is a hint for what may be missing only because an include was not read.
+    `elsewhere` is a hint for what may be missing only because an include was not read; with
+    `unread`, because we do not read what GitLab would: what is unknown is then left out.
 
     Includes, ``extends`` and ``!reference`` must be resolved. Returns None if there is an error.
     The problems are in the order of the file's keywords, with checks of jobs among each other last.
     """
-    findings = Findings(problems, elsewhere)
+    findings = Findings(problems, elsewhere, unread=unread)
+    document = complete_entries(document) if unread else document
     before = len(problems)
     own = {key: entry for key, entry in document.entries.items() if key in _GLOBAL}
     _check_reserved_names(own, findings)
@@ -54,11 +59,13 @@ def read(document: Mapping, problems: list[Problem], *, elsewhere: str = "") -> 
     values = fields(keywords, "", _GLOBAL, findings)
     stages = values.get("stages", _with_edges(DEFAULT_STAGES))
     jobs = _read_jobs(document, read_defaults(keywords, findings), findings)
-    if not jobs and not findings.failed:
+    if not jobs and not findings.failed and not unread:
         message = "the pipeline should contain at least one visible job"
         hint = findings.elsewhere or "jobs whose name begins with a dot are hidden"
         findings.error("no_jobs", message, document.at, hint)
     check_jobs(jobs, stages, findings)
+    if unread:
+        jobs, stages = complete_jobs(jobs, findings), all_stages(stages, jobs)
     if findings.failed:
         return None
     return Config(

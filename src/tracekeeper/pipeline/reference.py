@@ -12,13 +12,14 @@ from tracekeeper.problems import Problem
 
 
 def resolve_references(
-    document: Mapping, problems: list[Problem], *, elsewhere: str = ""
+    document: Mapping, problems: list[Problem], *, elsewhere: str = "", unread: bool = False
 ) -> Mapping:
     """`document` with every reference replaced by what it names; a wrong one stays where it is.
 
-    `elsewhere` is a further hint for an unknown name.
+    `elsewhere` is a further hint for an unknown name, which is a warning where a file is `unread`
+    that GitLab would include.
     """
-    resolver = _Resolver(document, problems, elsewhere)
+    resolver = _Resolver(document, problems, elsewhere, unread)
     try:
         resolved = resolver.resolve(document, 0, ())
     except _TooLarge as stop:
@@ -37,12 +38,15 @@ class _TooLarge(Exception):
 class _Resolver:
     """`_nodes` counts what was looked at, so that references to references stay bounded."""
 
-    __slots__ = ("_document", "_elsewhere", "_nodes", "_problems")
+    __slots__ = ("_document", "_elsewhere", "_nodes", "_problems", "_unread")
 
-    def __init__(self, document: Mapping, problems: list[Problem], elsewhere: str) -> None:
+    def __init__(
+        self, document: Mapping, problems: list[Problem], elsewhere: str, unread: bool
+    ) -> None:
         self._document = document
         self._problems = problems
         self._elsewhere = elsewhere
+        self._unread = unread
         self._nodes = 0
 
     def resolve(self, node: Node, depth: int, chain: tuple[Reference, ...]) -> Node:
@@ -97,7 +101,10 @@ class _Resolver:
         place = f"`{'` › `'.join(node.path[:step])}` has" if step else "there is"
         message = f"{_written(node)} leads nowhere: {place} no `{node.path[step]}`"
         hints = [did_you_mean(node.path[step], known), self._elsewhere]
-        self._wrong(node, "unknown_reference", message, "; ".join(filter(None, hints)))
+        hint = "; ".join(filter(None, hints))
+        self._problems.append(
+            Problem("unknown_reference", message, node.at, hint, warning=self._unread)
+        )
 
     def _bound(self, node: Node, depth: int) -> None:
         self._nodes += 1

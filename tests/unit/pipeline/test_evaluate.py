@@ -379,3 +379,8 @@ def test_any_config_gives_a_sound_pipeline_or_problems(
         assert job.when != "never"
         for need in job.needs or ():
             assert found.jobs[need.job].stage_index <= job.stage_index
+
+
+def test_a_file_of_which_no_job_is_known_gives_no_pipeline() -> None:
+    found = evaluate(Config(stages=("test",), jobs={}), push())
+    assert found.reason == "no job of it is known in full (see its warnings)"

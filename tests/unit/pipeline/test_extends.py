@@ -117,6 +117,14 @@ def test_an_unknown_parent_may_be_elsewhere() -> None:
     assert problems[0].hint == "look there"
 
 
+def test_an_unknown_parent_in_an_unread_file_is_a_warning() -> None:
+    problems: list[Problem] = []
+    document = parse(b"job: {extends: .template}", "f", problems)
+    assert isinstance(document, Mapping)
+    extend(document, problems, unread=True)
+    assert [(p.code, p.warning) for p in problems] == [("unknown_parent", True)]
+
+
 def test_a_job_is_no_suggestion_for_its_own_parent() -> None:
     _, problems = extended("lint: {extends: .lint}\n", elsewhere="look there")
     assert problems[0].hint == "look there"

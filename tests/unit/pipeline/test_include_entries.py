@@ -117,7 +117,7 @@ def test_an_included_file_looks_like_yaml(include: str) -> None:
 )
 def test_what_is_elsewhere_is_named_in_a_warning(include: str, named: str) -> None:
     found = problem(include, URL="http://example.com/a.yml")
-    assert (found.code, found.warning) == ("not_acted_on", True)
+    assert (found.code, found.warning) == ("include_not_read", True)
     assert named in found.message
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from textwrap import dedent
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_warnings_travel_in_the_config() -> None:
     files = Files({"top.yml": "include: {template: X.yml}\njob: {script: a, script: b}\n"})
     config = load("top.yml", files, {})
     assert [(w.code, w.warning) for w in config.warnings] == [
-        ("not_acted_on", True), ("duplicate_key", True),
+        ("include_not_read", True), ("duplicate_key", True),
     ]  # fmt: skip
     assert config.jobs["job"].script == ("b",)
 
@@ -112,8 +113,44 @@ def test_an_empty_mapping_goes_to_the_reader() -> None:
 def test_a_parent_from_an_include_that_is_missing() -> None:
     files = Files({"top.yml": "include: {template: X.yml}\njob: {extends: .x, script: a}\n"})
     _, problems = check("top.yml", files, {})
-    assert problems[1].code == "unknown_parent"
-    assert problems[1].hint == "it may be in the file that is missing at top.yml:1:11"
+    parent = problems[1]
+    assert (parent.code, parent.warning) == ("unknown_parent", True)
+    assert parent.hint == "it may be in the file that is not read at top.yml:1:11; it is left out"
+
+
+def test_a_parent_from_a_file_that_is_not_there() -> None:
+    files = Files({"top.yml": "include: none.yml\njob: {extends: .x, script: a}\n"})
+    config, problems = check("top.yml", files, {})
+    assert config is None
+    assert [problem.warning for problem in problems] == [False, False]
+    assert problems[1].hint == "it may be in the file that is missing at top.yml:1:10"
+
+
+def test_what_an_unread_file_may_hold_leaves_the_rest_of_the_pipeline() -> None:
+    text = """\
+        include: [{project: group/other, file: ci.yml}]
+        default: !reference [.shared, default]
+        a: {extends: .shared, script: x}
+        b: {script: [x, !reference [.shared, script]]}
+        c: {stage: test}
+        d: {script: x, needs: [a]}
+        e: {script: x, needs: [d]}
+        f: {script: x, needs: [{job: a, optional: true}]}
+        """
+    config = load("top.yml", Files({"top.yml": dedent(text)}), {})
+    assert list(config.jobs) == ["f"]
+    assert [(w.code, w.at.line) for w in config.warnings] == [
+        ("include_not_read", 1), ("unknown_reference", 2), ("unknown_parent", 3),
+        ("unknown_reference", 4), ("missing_script", 5), ("left_out", 6), ("unknown_job", 6),
+        ("left_out", 7),
+    ]  # fmt: skip
+
+
+def test_an_unread_file_excuses_no_other_mistake() -> None:
+    files = Files({"top.yml": "include: {template: X.yml}\njob: {scripts: a}\n"})
+    config, problems = check("top.yml", files, {})
+    assert config is None
+    assert [problem.code for problem in problems if not problem.warning] == ["unknown_keyword"]
 
 
 def test_variables_and_changes_reach_the_includes() -> None:

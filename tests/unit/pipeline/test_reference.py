@@ -89,6 +89,12 @@ def test_a_missing_key_is_named_with_the_nearest() -> None:
     assert result["job"]["script"] == ("!reference", ".base", "scirpt")
 
 
+def test_what_is_missing_in_an_unread_file_is_a_warning() -> None:
+    problems: list[Problem] = []
+    resolve_references(tree("job: {script: !reference [.x, script]}"), problems, unread=True)
+    assert [(p.code, p.warning) for p in problems] == [("unknown_reference", True)]
+
+
 def test_a_missing_job_may_be_elsewhere() -> None:
     _, problems = resolved("job: {script: !reference [.other, script]}", elsewhere="look there")
     assert "there is no `.other`" in problems[0].message

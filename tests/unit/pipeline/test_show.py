@@ -207,7 +207,7 @@ keywords: dict[str, st.SearchStrategy[Any]] = {
 }
 matrix_rows = matrices.map(lambda all_: tuple(MatrixRow(row, AT) for row in all_))
 jobs = st.one_of(
-    st.builds(JobConfig, **keywords, rules=maybe(tuples(rules, 1)), parallel=st.integers(0, 9)),
+    st.builds(JobConfig, **keywords, rules=maybe(tuples(rules)), parallel=st.integers(0, 9)),
     st.builds(JobConfig, **keywords, only=policies_by_ref, except_=policies_by_ref),
     st.builds(JobConfig, **keywords, when=st.just("delayed"), start_in=seconds),
     st.builds(JobConfig, **keywords, when=st.just("manual"), matrix=matrix_rows),

@@ -16,7 +16,7 @@ Jobs = Mapping[str, ReadJob]
 def check_jobs(jobs: Jobs, stages: Sequence[str], findings: Findings) -> None:
     """Check all jobs against each other."""
     order = {stage: index for index, stage in enumerate(stages)}
-    links = _Links(jobs, order, findings)
+    links = Links(jobs, order, findings)
     for job in jobs.values():
         _check_stage(job, stages, findings)
         links.check(job)
@@ -36,7 +36,7 @@ def _check_stage(job: ReadJob, stages: Sequence[str], findings: Findings) -> Non
     hint = f"{suggest(stage, stages)} known: {', '.join(stages)}".strip()
     if findings.elsewhere:
         hint = f"{hint}; {findings.elsewhere}"
-    findings.error("unknown_stage", message, _position(job, "stage"), hint)
+    findings.unknown("unknown_stage", message, _position(job, "stage"), hint)
 
 
 def _position(job: ReadJob, key: str) -> Position:
@@ -54,7 +54,7 @@ def instance_names(job: JobConfig) -> Iterator[str]:
             yield f"{job.name}: [{', '.join(values)}]"
 
 
-class _Links:
+class Links:
     """Needs and dependencies: what one job says of others."""
 
     def __init__(self, jobs: Jobs, order: Mapping[str, int], findings: Findings) -> None:
@@ -119,9 +119,10 @@ class _Links:
             return
         target = self.find(name)
         if target is None:
-            message = f"job `{job.config.name}` {verb} `{name}`, which does not exist"
-            hint = suggest(name, self._jobs) or self._findings.elsewhere
-            self._findings.error("unknown_job", message, at, hint)
+            missing = "is not known here" if self._findings.unread else "does not exist"
+            message = f"job `{job.config.name}` {verb} `{name}`, which {missing}"
+            hint = suggest(name, self._jobs)
+            self._findings.unknown("unknown_job", message, at, hint)
             return
         own, other = self._order.get(job.config.stage), self._order.get(target.config.stage)
         if own is not None and other is not None and other > own:
@@ -130,7 +131,7 @@ class _Links:
             self._findings.error("later_stage", message, at, hint)
 
 
-def _check_cycles(jobs: Jobs, links: _Links, findings: Findings) -> None:
+def _check_cycles(jobs: Jobs, links: Links, findings: Findings) -> None:
     """Name every cycle of needs, by a depth-first walk without recursion."""
     done: set[str] = set()
     for start in jobs:
@@ -163,7 +164,7 @@ def _step(
     return None
 
 
-def _targets(job: JobConfig, links: _Links) -> Iterator[tuple[str, Position]]:
+def _targets(job: JobConfig, links: Links) -> Iterator[tuple[str, Position]]:
     for need in job.needs or ():
         target = links.find(need.job)
         if target is not None and target.config.name != job.name:
@@ -177,6 +178,8 @@ def _check_on_stop(job: ReadJob, jobs: Jobs, findings: Findings) -> None:
         return
     stopper = jobs.get(environment.on_stop)
     mistake = ""
+    if stopper is None and findings.unread:
+        return
     if stopper is None:
         mistake = "does not exist"
     elif stopper.config.environment is None:

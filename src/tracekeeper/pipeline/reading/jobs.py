@@ -117,7 +117,7 @@ def _check_work(entry: Entry, job: Mapping, findings: Findings) -> None:
         message = f"job `{entry.key}` has both `{given[0]}` and `{extra}`"
         findings.error("conflicting_keywords", message, job.entries[extra].at)
     if not given and not _mirrors(job) and all(key in JOB for key in job.entries):
-        findings.error(
+        findings.unknown(
             "missing_script",
             f"job `{entry.key}` has nothing to run",
             entry.at,

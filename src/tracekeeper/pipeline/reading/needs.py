@@ -12,6 +12,7 @@ from tracekeeper.pipeline.reading.values import (
     Table,
     boolean,
     fields,
+    is_absent,
     listed,
     name,
     not_acted_on,
@@ -42,7 +43,9 @@ _ELSEWHERE = ("pipeline", "project", "ref")
 
 
 def _need(node: Node, what: str, findings: Findings) -> Need | None:
-    """One need, or None where it is of another pipeline or project."""
+    """One need, or None where it is of another pipeline or project, or null (GitLab skips it)."""
+    if is_absent(node):
+        return None
     if isinstance(node, nodes.Scalar):
         return Need(name(node, what, findings), node.at)
     values = fields(node, what, _NEED, findings, "a job's name or a mapping")

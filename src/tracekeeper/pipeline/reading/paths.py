@@ -1,4 +1,7 @@
-"""Paths of files that a job keeps: they must stay inside the project."""
+"""Paths of files that a job keeps: outside of the project there is nothing to keep.
+
+GitLab accepts any path, and its runner leaves out what lies outside, with a warning.
+"""
 
 from tracekeeper.pipeline.node import Node
 from tracekeeper.pipeline.reading.findings import Findings
@@ -26,9 +29,9 @@ def project_path(node: Node, what: str, findings: Findings) -> str:
     """A path or pattern relative to the project directory."""
     path = name(node, what, findings)
     if leaves_project(path):
-        findings.error(
+        findings.warn(
             "path_outside",
-            f"`{what}` leads out of the project: `{path}`",
+            f"`{what}` leads out of the project: `{path}` has no effect",
             node.at,
             "write a path relative to the project directory, without a leading `/` or `..`",
         )

@@ -18,6 +18,18 @@ def test_errors_make_the_file_fail() -> None:
     ]
 
 
+def test_what_is_unknown_is_wrong_unless_a_file_is_unread() -> None:
+    problems: list[Problem] = []
+    known, unread = Findings(problems), Findings(problems, "look there", unread=True)
+    known.unknown("u", "what?", HERE, "look")
+    unread.unknown("u", "what?", HERE)
+    assert [known.failed, unread.failed] == [True, False]
+    assert [(problem.hint, problem.warning) for problem in problems] == [
+        ("look", False),
+        ("look there", True),
+    ]
+
+
 def test_the_same_finding_at_the_same_place_counts_once() -> None:
     problems: list[Problem] = []
     findings = Findings(problems)

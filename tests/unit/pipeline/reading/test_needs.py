@@ -18,6 +18,7 @@ def needs_of(job: JobConfig) -> list[tuple[str, bool, bool, tuple[object, ...]]]
     [
         ("[]", []),
         ("[a]", [("a", True, False, ())]),
+        ("[null, a]", [("a", True, False, ())]),
         ("[a, [b]]", [("a", True, False, ()), ("b", True, False, ())]),
         ("[{job: a}]", [("a", True, False, ())]),
         ("{job: a}", [("a", True, False, ())]),

@@ -51,4 +51,4 @@ def test_a_path_that_stays_inside_at_each_step_ends_inside(parts: list[str]) -> 
 )
 def test_paths_outside(findings_of: Callable[[str], list[str]], keywords: str) -> None:
     (finding,) = findings_of(f"job:\n  {keywords}\n  script: x\n")
-    assert finding.endswith(" path_outside")
+    assert finding.endswith(" path_outside warning")
