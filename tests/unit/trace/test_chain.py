@@ -159,6 +159,16 @@ def test_notes_are_masked_too() -> None:
     assert chain.changes.secrets == 0
 
 
+def test_a_note_comes_after_what_was_written_before_it() -> None:
+    chain = Chain(MASKS)
+    trace = chain.write(b"Continue? ", at=1) + chain.note("waiting", 2) + chain.finish(3)
+    assert [(piece.at, piece.text) for piece in parse(trace)] == [
+        (1, b"Continue? "),
+        (2, b"waiting"),
+        (3, b""),
+    ]
+
+
 @pytest.mark.parametrize("limit", [100_000, 8_000_000])
 def test_a_flood_keeps_its_head_and_its_tail(limit: int) -> None:
     chain = Chain(Masks(), limit=limit)

@@ -174,6 +174,12 @@ def test_long_values_that_begin_alike_are_told_apart() -> None:
     assert masked(masks, [text]) == masked(masks, single(text)) == (expected, 3)
 
 
+def test_a_value_of_several_lines_may_begin_in_any_of_many() -> None:
+    text = b"1 a\nb 2\na\nb\n3\na\nc\na"
+    expected = b"1 [MASKED] 2\n[MASKED]\n3\na\nc\na"
+    assert masked(Masks(["a\nb"]), [text]) == (expected, 2)
+
+
 def test_touching_secrets_stay_two() -> None:
     assert masked(Masks(["ab"]), [b"abab"]) == (b"[MASKED][MASKED]", 2)
 
