@@ -117,6 +117,10 @@ class JobFinished(Event, frozen=True, kw_only=True):
     ] = None
     failure_reason: FailureReason = ""
     message: Annotated[str, Meta(description="the failure in a sentence; empty on success")] = ""
+    coverage: Annotated[
+        float | None,
+        Meta(description="what the job's `coverage` pattern found in its log; null if nothing"),
+    ] = None
     seconds: Seconds = 0.0
     bytes: Annotated[int, Meta(description="the trace's size in bytes")] = 0
     checksum: Annotated[

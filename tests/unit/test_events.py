@@ -47,6 +47,7 @@ def test_one_line_with_every_field() -> None:
         "message": "",
         "seconds": 0.0,
         "bytes": 0,
+        "coverage": None,
         "checksum": "",
         "verdict": "",
         "verdict_reason": "",

@@ -8,13 +8,17 @@ T = TypeVar("T")
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`. A cancellation waits until it is done, so that what it makes is known."""
+    """Await `work`. Cancellations wait until it is done, so that what it makes is known."""
     task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+    canceled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            canceled = error
+    if canceled is not None:
+        raise canceled
+    return task.result()
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

@@ -55,6 +55,20 @@ def artifact_sources(job: Job, pipeline: Pipeline) -> tuple[str, ...]:
     )
 
 
+def resource_group(
+    job: Job, facts: PipelineFacts, overrides: Mapping[str, Variable] | None = None
+) -> str:
+    """The name of the job's resource group, expanded; empty if it has none. What is known only
+    once the job has started (its id, dotenv variables) is not known here.
+
+    Raises UsageError where the expansion of variables has no end.
+    """
+    name = job.config.resource_group
+    if "$" not in name:
+        return name
+    return expand(name, resolve(_all_variables(job, facts, JobFacts(id=0), (), overrides or {})))
+
+
 def build(
     job: Job,
     facts: PipelineFacts,

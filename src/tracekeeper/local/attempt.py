@@ -1,6 +1,7 @@
 """One attempt at one job: payload, executor and trace brought together for the runner's code."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -115,26 +116,27 @@ class Attempt:
         """Run the job with the chosen executor to its end."""
         scratch = self._context.builds / f"{self._slot}.tmp"
         executor = self._executor(choice)
-        self.trace.note(
-            f"Running with tracekeeper {tracekeeper.__version__} and the "
-            f"{choice.executor} executor: {choice.why}"
+        self._run = JobRun(
+            self.payload,
+            executor,
+            self.trace,
+            self._files(executor, scratch),
+            lambda step, status: self._script(executor, step, status),
+            variables=self._environment(executor.project_dir).values,
+            about=f"{choice.why} ({_host(executor)})",
+            details=self.directory.defect,
         )
-        await asyncio.to_thread(scratch.mkdir, parents=True, exist_ok=True)
+        for _ in range(self._cancels):
+            self._run.cancel()
         try:
-            self._run = JobRun(
-                self.payload,
-                executor,
-                self.trace,
-                self._files(executor, scratch),
-                lambda step, status: self._script(executor, step, status),
-            )
-            for _ in range(self._cancels):
-                self._run.cancel()
-            result = await self._run.run()
+            return await self._run.run()
         finally:
             await asyncio.to_thread(remove_tree, scratch)
-        self.directory.result.write_bytes(msgspec.json.encode(result))
-        return result
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of the job is left on an engine, once it has run."""
+        return self._run is None or self._run.is_clean
 
     def _files(self, executor: Executor, scratch: Path) -> JobFiles:
         context = self._context
@@ -173,6 +175,7 @@ class Attempt:
             )
         from tracekeeper.runner.executors.docker import DockerExecutor
 
+        context.directory.note_engine(context.docker_host)
         return DockerExecutor(
             self.payload,
             self._environment(f"/builds/{project}").values,
@@ -187,6 +190,14 @@ class Attempt:
 
     def _digest(self, key: CacheKeyFiles) -> str:
         return files_key(self._context.project.files, key.files)
+
+
+def _host(executor: Executor) -> str:
+    """Who runs the job, and where."""
+    about = f"tracekeeper {tracekeeper.__version__}"
+    if isinstance(executor, ShellExecutor):
+        return f"{about}, {executor.shell} on {os.uname().nodename}"
+    return about
 
 
 def _wants_untracked(payload: JobPayload) -> bool:

@@ -6,10 +6,11 @@
       cache/                caches, kept between runs
       runs/1/
         lock                held (flock) as long as the run goes on
+        engine              URL of the Docker Engine it uses; gone once nothing is left there
         events.jsonl        everything that happened, one JSON object a line
         jobs/2-test/        trace, journal, result.json, artifacts/
 
-A run whose lock is free and which has no `run_finished` event was killed; see `leftovers`.
+A run whose lock is free and which left something was killed; see `leftovers`.
 """
 
 import fcntl
@@ -18,9 +19,13 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from tracekeeper.errors import StorageError, UsageError
+from tracekeeper.workspace.disk import storing
 
 NAME = ".tracekeeper"
 JOBS_PER_RUN = 100_000
@@ -44,6 +49,16 @@ class JobDirectory:
         """The job's result and ledger as JSON; there once the job has ended."""
         return self.path / "result.json"
 
+    def keep_result(self, result: msgspec.Struct) -> None:
+        """Write the job's result. Raises StorageError."""
+        with storing(str(self.result)):
+            self.result.write_bytes(msgspec.json.encode(result))
+
+    @property
+    def defect(self) -> Path:
+        """The details of a defect of ours that ended the job; may not exist."""
+        return self.path / "defect.txt"
+
     @property
     def artifacts(self) -> Path:
         """The directory of its artifact archives; may not exist."""
@@ -63,9 +78,10 @@ class RunDirectory:
         return self.path / "events.jsonl"
 
     def new_job(self, job_id: int, name: str) -> JobDirectory:
-        """Make the directory of a job."""
+        """Make the directory of a job. Raises StorageError."""
         path = self.path / "jobs" / f"{job_id % JOBS_PER_RUN}-{_slug(name)}"
-        path.mkdir(parents=True)
+        with storing(str(path)):
+            path.mkdir(parents=True)
         return JobDirectory(path, job_id)
 
     def job(self, job_id: int) -> JobDirectory | None:
@@ -74,19 +90,48 @@ class RunDirectory:
             return JobDirectory(path, job_id)
         return None
 
+    @property
+    def engine(self) -> str:
+        """The Docker Engine on which the run has or may have left something; empty if none."""
+        try:
+            return (self.path / "engine").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def note_engine(self, url: str) -> None:
+        """Remember, before anything is made there, that the run uses the engine at `url`.
+
+        Raises StorageError.
+        """
+        with storing(str(self.path / "engine")):
+            (self.path / "engine").write_text(url)
+
+    def forget_engine(self) -> None:
+        """Nothing is left on the engine."""
+        (self.path / "engine").unlink(missing_ok=True)
+
     def locked(self) -> bool:
         """Whether the run still goes on."""
+        with self.taken(fcntl.LOCK_SH) as free:
+            return not free
+
+    @contextmanager
+    def taken(self, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
+        """Hold the run's lock, if nobody else does; whether we have it."""
         try:
-            fd = os.open(self.path / "lock", os.O_RDONLY)
+            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return False
+            yield how == fcntl.LOCK_SH
+            return
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
+            free = True
         except BlockingIOError:
-            return True
+            free = False
+        try:
+            yield free
         finally:
             os.close(fd)
-        return False
 
 
 class DataDirectory:
@@ -135,14 +180,18 @@ class DataDirectory:
         return RunDirectory(path)
 
     def new_run(self) -> tuple[RunDirectory, int]:
-        """Make the directory of a new run and lock it: (run, descriptor that holds the lock)."""
+        """Make the directory of a new run and lock it: (run, descriptor that holds the lock).
+
+        Raises StorageError.
+        """
         for number in self._numbers():
             path = self.path / "runs" / str(number)
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with storing(str(path)):
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    continue
+                fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
             return RunDirectory(path), fd
         raise AssertionError("numbers never end")

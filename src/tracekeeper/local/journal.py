@@ -4,22 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracekeeper import events
+from tracekeeper.workspace.disk import storing
 
 
 class EventJournal:
     """Appends events to a file. Where the disk refuses, it stops; the traces matter more."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
+        with storing(str(path)):
+            self._file = path.open("ab", buffering=0)
 
-    def write(self, event: events.Event, at: int) -> None:
-        """Append `event`, which happened `at` (microseconds since the epoch)."""
+    def write(self, event: events.Event, at: int) -> bool:
+        """Append `event`, which happened `at` (microseconds since the epoch); False where it is
+        the first one that is not kept."""
         if self._file.closed:
-            return
+            return True
+        line = events.encode(event, at=at)
         try:
-            self._file.write(events.encode(event, at=at))
+            if self._file.write(line) == len(line):
+                return True
         except OSError:
-            self._file.close()
+            pass
+        self._file.close()
+        return False
 
     def close(self) -> None:
         """Close the file."""

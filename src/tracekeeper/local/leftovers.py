@@ -7,11 +7,16 @@ carries this data directory's id is touched.
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
+from tracekeeper.errors import EngineError, StorageError
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.shell import remove_tree
+
+ROUNDS = 100
+"""How often processes are looked for that others forked before they were killed."""
 
 
 def builds_directory(data: DataDirectory) -> Path:
@@ -21,15 +26,54 @@ def builds_directory(data: DataDirectory) -> Path:
     return caches / "tracekeeper" / "builds" / data.id[:8]
 
 
-def unfinished_runs(data: DataDirectory, builds: Path) -> list[RunDirectory]:
-    """Runs that ended without cleaning up."""
-    names = {path.name for path in builds.glob("*")}
-    return [run for run in data.runs() if str(run.number) in names and not run.locked()]
+async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:
+    """Remove what killed runs left; a sentence for each of them."""
+    sentences = []
+    for run in data.runs():
+        if not (builds / str(run.number)).exists() and not run.engine:
+            continue
+        with run.taken() as free:
+            if free:
+                sentences.append(await _remove(data, run, builds))
+    return sentences
 
 
-def remove_leftovers(data: DataDirectory, run: RunDirectory, builds: Path) -> int:
-    """End the processes and remove the directories of a killed run; the number of processes."""
-    left = processes.marked_anywhere(f"{data.id}/{run.number}")
-    processes.stop(left, signal.SIGKILL)
-    remove_tree(builds / str(run.number))
-    return len(left)
+async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
+    directory = builds / str(run.number)
+    left = [f"{_end_processes(f'{data.id}/{run.number}', directory)} processes"]
+    troubles = []
+    try:
+        remove_tree(directory)
+    except StorageError as error:
+        troubles.append(error.message)
+    if run.engine:
+        try:
+            left.append(f"{await _remove_from_engine(data, run)} things on its Docker Engine")
+        except EngineError as error:
+            troubles.append(f"what it left at {run.engine} is still there: {error.message}")
+    done = f"run {run.number} was killed; it is cleaned up now: {', '.join(left)}"
+    return "; but ".join([done, *troubles])
+
+
+def _end_processes(marker: str, directory: Path) -> int:
+    """Kill every process of a run, also those that are forked meanwhile; how many there were."""
+    killed: set[int] = set()
+    for _ in range(ROUNDS):
+        left = {*processes.marked_anywhere(marker), *processes.working_in(directory)}
+        if not left:
+            break
+        processes.stop(left, signal.SIGKILL)
+        killed |= left
+    return len(killed)
+
+
+async def _remove_from_engine(data: DataDirectory, run: RunDirectory) -> int:
+    from tracekeeper.engine.client import Engine
+    from tracekeeper.runner.executors.leftovers import remove_leftovers
+
+    alive = {str(other.number) for other in data.runs() if other.locked()}
+    async with await Engine.connect(run.engine) as engine:
+        count = await remove_leftovers(engine, data.id, keep=alive - {str(run.number)})
+    with suppress(OSError):
+        run.forget_engine()
+    return count

@@ -12,10 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
+
 import tracekeeper
 from tracekeeper import events
+from tracekeeper.errors import JobError, TracekeeperError
 from tracekeeper.jobs.facts import JobFacts
-from tracekeeper.jobs.payload import artifact_sources
+from tracekeeper.jobs.payload import artifact_sources, resource_group
 from tracekeeper.local.attempt import Attempt, RunContext
 from tracekeeper.local.data import JOBS_PER_RUN
 from tracekeeper.local.view import View
@@ -23,7 +26,8 @@ from tracekeeper.pipeline.pipeline import Job, Pipeline
 from tracekeeper.pipeline.schedule import Change, Schedule
 from tracekeeper.pipeline.status import Status
 from tracekeeper.protocol.payload import Dependency
-from tracekeeper.runner.job import JobResult
+from tracekeeper.runner.defects import sentence
+from tracekeeper.runner.job import SYSTEM_FAILURE, JobResult
 
 
 class LocalRun:
@@ -46,13 +50,15 @@ class LocalRun:
         self._jobs_at_once = jobs_at_once
         self._emit = emit
         self._view = view
-        self._schedule = Schedule(pipeline)
+        self._schedule = Schedule(pipeline, resource_groups=self._resource_groups())
         self._running: dict[str, Attempt] = {}
         self._slots: set[int] = set()
         self._ids: dict[str, int] = {}
         self._last_id = context.directory.number * JOBS_PER_RUN
         self._wake = asyncio.Event()
         self._interrupts = 0
+        self.is_clean = True
+        """Whether nothing is left on an engine of the jobs that have ended."""
 
     def interrupt(self) -> None:
         """Stop: the first call lets scripts end politely, the second stops them at once."""
@@ -96,34 +102,71 @@ class LocalRun:
         group.create_task(self._attempt_job(self._pipeline.jobs[name], slot, started.attempt))
 
     async def _attempt_job(self, job: Job, slot: int, number: int) -> None:
+        """Run an attempt to its end; whatever goes wrong is that attempt's failure."""
         began = _clock()
-        attempt = self._new_attempt(job, slot, number)
-        self._running[job.name] = attempt
-        self._ids[job.name] = attempt.id
+        self._last_id += 1
+        self._ids[job.name] = job_id = self._last_id
         try:
-            choice = await self._context.choice.choose(attempt.payload)
-            self._view.follow(attempt)
-            self._emit(
-                events.JobStarted(
-                    job=attempt.id,
-                    name=job.name,
-                    stage=job.stage,
-                    attempt=number,
-                    executor=choice.executor,
-                    why=choice.why,
-                )
-            )
-            result = await attempt.run(choice)
+            ended = await self._run_attempt(job, job_id, slot, number)
+        except Exception as error:
+            ended = self._failure(job, job_id, error)
         finally:
-            del self._running[job.name]
+            self._running.pop(job.name, None)
             self._slots.remove(slot)
             self._wake.set()
-        self._end(attempt, result, _clock() - began)
+        self._end(job, msgspec.structs.replace(ended, seconds=_clock() - began))
 
-    def _new_attempt(self, job: Job, slot: int, number: int) -> Attempt:
-        self._last_id += 1
+    async def _run_attempt(
+        self, job: Job, job_id: int, slot: int, number: int
+    ) -> events.JobFinished:
+        attempt = self._new_attempt(job, job_id, slot, number)
+        self._running[job.name] = attempt
+        for _ in range(self._interrupts):
+            attempt.cancel()
+        choice = await self._context.choice.choose(attempt.payload)
+        self._view.follow(attempt)
+        self._emit(
+            events.JobStarted(
+                job=job_id,
+                name=job.name,
+                stage=job.stage,
+                attempt=number,
+                executor=choice.executor,
+                why=choice.why,
+            )
+        )
+        result = await attempt.run(choice)
+        self.is_clean = self.is_clean and attempt.is_clean
+        ended = _finished(attempt, result)
+        try:
+            attempt.directory.keep_result(result)
+            return msgspec.structs.replace(ended, coverage=await _coverage(attempt))
+        except TracekeeperError as error:
+            self._emit(events.Warned(message=error.message, name=job.name))
+            return ended
+
+    def _failure(self, job: Job, job_id: int, error: Exception) -> events.JobFinished:
+        """What becomes of an attempt that could not begin, or met a defect of ours."""
+        details = self._context.directory.path / f"defect-{job_id}.txt"
+        return events.JobFinished(
+            job=job_id,
+            name=job.name,
+            status="failed",
+            failure_reason=error.reason if isinstance(error, JobError) else SYSTEM_FAILURE,
+            message=sentence(error, details),
+        )
+
+    def _resource_groups(self) -> dict[str, str]:
+        project = self._context.project
+        return {
+            name: resource_group(job, project.facts, project.overrides)
+            for name, job in self._pipeline.jobs.items()
+            if job.config.resource_group
+        }
+
+    def _new_attempt(self, job: Job, job_id: int, slot: int, number: int) -> Attempt:
         facts = JobFacts(
-            id=self._last_id,
+            id=job_id,
             started_at=int(time.time()),
             token=secrets.token_hex(16),
             runner_description="tracekeeper run",
@@ -141,17 +184,17 @@ class LocalRun:
             changed=self._view.changed,
         )
 
-    def _end(self, attempt: Attempt, result: JobResult, seconds: float) -> None:
+    def _end(self, job: Job, ended: events.JobFinished) -> None:
         """Tell the schedule how an attempt ended, and everybody what follows."""
-        name = attempt.job.name
-        if result.status == "canceled" and self._schedule.statuses[name] == "running":
+        name = job.name
+        if ended.status == "canceled" and self._schedule.statuses[name] == "running":
             self._tell(self._schedule.cancel(name, _clock()))
         _, *following = self._schedule.finished(
-            name, _clock(), failure_reason=result.failure_reason, exit_code=result.exit_code
+            name, _clock(), failure_reason=ended.failure_reason, exit_code=ended.exit_code
         )
         allowed = self._schedule.may_fail(name)
-        self._emit(_finished(attempt, result, seconds, allowed=allowed))
-        self._tell(following, result.failure_reason)
+        self._emit(msgspec.structs.replace(ended, allow_failure=allowed))
+        self._tell(following, ended.failure_reason)
 
     def _tell(self, changes: Iterable[Change], failure_reason: str = "") -> None:
         for change in changes:
@@ -170,24 +213,29 @@ def _change_events(change: Change, failure_reason: str) -> Iterator[events.Event
         yield events.JobStatus(name=change.job, status=told)
 
 
-def _finished(
-    attempt: Attempt, result: JobResult, seconds: float, *, allowed: bool
-) -> events.JobFinished:
+def _finished(attempt: Attempt, result: JobResult) -> events.JobFinished:
     last = result.ledger.hops[-1]
     return events.JobFinished(
         job=attempt.id,
         name=attempt.job.name,
         status=result.status,
-        allow_failure=allowed,
         exit_code=result.exit_code,
         failure_reason=result.failure_reason,
         message=result.message,
-        seconds=seconds,
         bytes=last.bytes,
         checksum=last.checksum,
         verdict=result.ledger.verdict,
         verdict_reason=result.ledger.reason,
     )
+
+
+async def _coverage(attempt: Attempt) -> float | None:
+    pattern = attempt.job.config.coverage
+    if not pattern:
+        return None
+    from tracekeeper.local.coverage import coverage
+
+    return await asyncio.to_thread(coverage, attempt.directory.trace, pattern)
 
 
 def _clock() -> float:

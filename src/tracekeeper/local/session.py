@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from tracekeeper import events
-from tracekeeper.errors import StorageError, UsageError
+from tracekeeper.errors import StorageError, TracekeeperError, UsageError
 from tracekeeper.local.attempt import RunContext, SnapshotSources
 from tracekeeper.local.coordinator import ArtifactStore
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import ExecutorChoice, Wanted
 from tracekeeper.local.journal import EventJournal
-from tracekeeper.local.leftovers import builds_directory, remove_leftovers, unfinished_runs
+from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
 from tracekeeper.local.project import LocalProject
 from tracekeeper.local.run import LocalRun
 from tracekeeper.local.view import View
@@ -29,7 +29,11 @@ from tracekeeper.runner.executors.shell import remove_tree
 from tracekeeper.workspace.checkout import Snapshot
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite kill, a closed terminal."""
+
+
+NOT_KEPT = "what happens from here on is not kept: the disk refuses; `tracekeeper logs` lacks it"
 
 
 class RunOptions(msgspec.Struct, frozen=True):
@@ -56,11 +60,9 @@ def run_pipeline(project: LocalProject, options: RunOptions, view: View) -> int:
     processes.become_subreaper()
     data = DataDirectory.open(options.data)
     directory, lock = data.new_run()
-    session = _Session(project, pipeline, options, view, data, directory)
     try:
-        return asyncio.run(session.run())
+        return asyncio.run(_Session(project, pipeline, options, view, data, directory).run())
     finally:
-        session.clean_up()
         os.close(lock)
 
 
@@ -83,35 +85,32 @@ class _Session:
         self._all_builds = builds_directory(data)
         self._builds = self._all_builds / str(directory.number)
         self._journal = EventJournal(directory.events)
+        self._run: LocalRun | None = None
         self._interrupted = False
         self._children = processes.children(os.getpid())
 
     async def run(self) -> int:
-        """Run the pipeline; the exit status."""
+        """Run the pipeline and clean up; the exit status."""
         began = time.monotonic()
-        self._begin()
-        try:
-            status = await self._run_jobs()
-        except* StorageError as failures:
-            raise failures.exceptions[0] from None
-        exit_code = INTERRUPTED if self._interrupted else FAILED if status == "failed" else PASSED
-        seconds = time.monotonic() - began
-        self._emit(events.RunFinished(status=status, exit_code=exit_code, seconds=seconds))
-        return exit_code
+        with _on_signals(self._interrupt):
+            try:
+                status = await self._begin_and_run()
+            except TracekeeperError:
+                if not self._interrupted:
+                    self._finish("failed", began)
+                    raise
+                status = "canceled"
+            finally:
+                self._clean_up()
+            return self._finish(status, began)
 
-    def clean_up(self) -> None:
-        """Remove what the run made outside its own directory."""
-        self._journal.close()
-        processes.end_strays(but=self._children)
-        remove_tree(self._builds)
-
-    def _begin(self) -> None:
+    async def _begin_and_run(self) -> str:
         self._emit(_started(self._directory, self._project, self._pipeline))
-        for run in unfinished_runs(self._data, self._all_builds):
-            count = remove_leftovers(self._data, run, self._all_builds)
-            self._warn(f"run {run.number} was killed; what it left is removed: {count} processes")
+        for sentence in await remove_all_leftovers(self._data, self._all_builds):
+            self._warn(sentence)
         for problem in self._pipeline.warnings:
             self._emit(_warned(problem))
+        return await self._run_jobs()
 
     async def _run_jobs(self) -> str:
         snapshot = await asyncio.to_thread(
@@ -119,20 +118,38 @@ class _Session:
         )
         for note in snapshot.notes:
             self._warn(note)
-        run = LocalRun(
+        self._run = LocalRun(
             self._context(snapshot),
             self._pipeline,
             jobs_at_once=self._options.jobs_at_once,
             emit=self._emit,
             view=self._view,
         )
+        if self._interrupted:
+            self._run.interrupt()
+        return await self._run.run()
 
-        def interrupt() -> None:
-            self._interrupted = True
-            run.interrupt()
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        if self._run is not None:
+            self._run.interrupt()
 
-        with _on_signals(interrupt):
-            return await run.run()
+    def _clean_up(self) -> None:
+        """Remove what the run made outside its own directory. Signals wait until it is done."""
+        processes.end_strays(but=self._children)
+        try:
+            remove_tree(self._builds)
+        except StorageError as error:
+            self._warn(f"{error.message}: {error.hint}")
+        if self._run is None or self._run.is_clean:
+            self._directory.forget_engine()
+
+    def _finish(self, status: str, began: float) -> int:
+        exit_code = INTERRUPTED if self._interrupted else FAILED if status == "failed" else PASSED
+        seconds = time.monotonic() - began
+        self._emit(events.RunFinished(status=status, exit_code=exit_code, seconds=seconds))
+        self._journal.close()
+        return exit_code
 
     def _context(self, snapshot: Snapshot) -> RunContext:
         jobs = self._pipeline.jobs.values()
@@ -151,8 +168,10 @@ class _Session:
 
     def _emit(self, event: events.Event) -> None:
         at = time.time_ns() // 1000
-        self._journal.write(event, at)
+        kept = self._journal.write(event, at)
         self._view.event(event, at)
+        if not kept:
+            self._view.event(events.Warned(message=NOT_KEPT), at)
 
     def _warn(self, message: str) -> None:
         self._emit(events.Warned(message=message))
@@ -189,12 +208,14 @@ def _warned(problem: Problem) -> events.Warned:
 
 @contextmanager
 def _on_signals(callback: Callable[[], None]) -> Iterator[None]:
-    """Call `callback` in the event loop on Ctrl-C and SIGTERM."""
+    """Call `callback` in the event loop on each of `SIGNALS`. One that this process was started
+    to ignore, as nohup does, stays ignored."""
     loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heard:
         loop.add_signal_handler(number, callback)
     try:
         yield
     finally:
-        for number in SIGNALS:
+        for number in heard:
             loop.remove_signal_handler(number)

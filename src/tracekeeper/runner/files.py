@@ -13,13 +13,14 @@ from tracekeeper.protocol.payload import ArtifactSpec, ArtifactsWhen, CacheSpec,
 from tracekeeper.runner.coordinator import Coordinator
 from tracekeeper.runner.environment import Environment
 from tracekeeper.runner.executors.base import Executor, Output
+from tracekeeper.workspace.disk import storing
 
 
 class JobFiles:
     """Caches and artifacts of one job.
 
     `known` are the paths that the sources hold (for ``untracked``), `scratch` is a directory for
-    archives on their way, which the caller makes and removes.
+    archives on their way, which the caller removes.
     """
 
     def __init__(
@@ -136,6 +137,8 @@ class JobFiles:
                 self._warn(f"{pattern}: no matching files")
             if not selection.files:
                 return 0
+            with storing(str(archive)):
+                archive.parent.mkdir(parents=True, exist_ok=True)
             if gzip:
                 await asyncio.to_thread(create_gzip, root, selection.files, archive)
                 return len(selection.files)

@@ -4,17 +4,21 @@
     → after_script → archive_cache → upload_artifacts → cleanup
 
 A stage that fails ends the way to the script; what must happen anyway (after_script once the
-script has begun, caches and artifacts by their ``when``, cleanup) still happens.
+script has begun, caches and artifacts by their ``when``, cleanup) still happens. The job's timeout
+ends all but the cleanup: https://docs.gitlab.com/ci/yaml/#artifactswhen says that artifacts are
+not kept then, and `timeouts` how a job leaves time for them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from tracekeeper.errors import JobError, StorageError, TracekeeperError
 from tracekeeper.protocol.payload import JobPayload, Step
+from tracekeeper.runner import defects, timeouts
 from tracekeeper.runner.executors.base import Executor, StepResult
 from tracekeeper.runner.files import JobFiles
 from tracekeeper.runner.output import JobTrace
@@ -25,6 +29,10 @@ T = TypeVar("T")
 
 CANCELED = "job_canceled"
 TIMED_OUT = "job_execution_timeout"
+SYSTEM_FAILURE = "runner_system_failure"
+
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+"""What gitlab-runner takes as false in a variable."""
 
 
 class JobResult(msgspec.Struct, frozen=True):
@@ -50,7 +58,9 @@ class _Outcome(msgspec.Struct, frozen=True):
 class JobRun:
     """Runs one job. Call `run` once; `cancel` may be called at any time from the event loop.
 
-    `compose` makes the shell script of a step, given the job's status so far.
+    `compose` makes the shell script of a step, given the job's status so far. `variables` are the
+    job's, expanded. `about` says in a few words why this executor was taken. `details` is a file
+    for what is to be known of a defect of ours, made only then.
     """
 
     def __init__(
@@ -60,50 +70,67 @@ class JobRun:
         trace: JobTrace,
         files: JobFiles,
         compose: Callable[[Step, Status], bytes],
+        *,
+        variables: Mapping[str, str],
+        about: str,
+        details: Path,
     ) -> None:
         self._payload = payload
         self._executor = executor
         self._trace = trace
         self._files = files
         self._compose = compose
+        self._variables = variables
+        self._about = about
+        self._details = details
         self._steps = {step.name: step for step in payload.steps}
         self._cancels = 0
+        self._patience = 0
         self._current: asyncio.Task[Any] | None = None
         self._script_began = False
-        self._doubt = "the script did not run to its end"
+        self._doubt = ""
+        self.is_clean = True
+        """Whether nothing of the job is left, once it has run."""
 
     def cancel(self) -> None:
         """Stop the job. The first call stops the script politely, after_script and artifacts still
         happen; the second stops everything at once, cleanup excepted."""
         self._cancels += 1
-        if self._current is not None:
+        if self._current is not None and self._cancels > self._patience:
             self._current.cancel()
 
     async def run(self) -> JobResult:
         """Run the job to its end. Never raises for what a job can do or suffer."""
         try:
-            outcome = await self._until_script_ends()
-            outcome = await self._afterwards(outcome)
+            outcome = await self._within_timeout()
+        except Exception as error:
+            outcome = self._failed(error)
         finally:
-            await self._executor.cleanup()
+            await self._clean_up()
         return await self._close(outcome)
 
-    async def _until_script_ends(self) -> _Outcome:
-        timeout = self._payload.runner_info.timeout
+    async def _within_timeout(self) -> _Outcome:
+        seconds = self._payload.runner_info.timeout
         try:
-            async with asyncio.timeout(timeout):
-                await self._prepare()
-                return await self._script()
+            async with asyncio.timeout(seconds) as timeout:
+                return await self._afterwards(await self._until_script_ends())
         except TimeoutError:
-            sentence = f"the job ran longer than its timeout of {timeout} s and was stopped"
-            return _Outcome("failed", reason=TIMED_OUT, message=sentence)
+            if not timeout.expired():
+                raise
+        return _timed_out(f"the job ran longer than its timeout of {seconds} s and was stopped")
+
+    async def _until_script_ends(self) -> _Outcome:
+        try:
+            await self._prepare()
+            outcome = await self._script()
         except TracekeeperError as error:
-            return _failed(error)
+            return self._failed(error)
+        return self._unless_canceled(outcome)
 
     async def _prepare(self) -> None:
         await self._stage(
             "prepare_executor",
-            f'Preparing the "{self._executor.name}" executor',
+            f'Preparing the "{self._executor.name}" executor: {self._about}',
             self._executor.prepare(self._trace),
         )
         await self._stage(
@@ -118,60 +145,77 @@ class JobRun:
 
     async def _script(self) -> _Outcome:
         step = self._steps["script"]
+        limit = self._limit(timeouts.SCRIPT, self._payload.runner_info.timeout)
         script = self._compose(step, "success")
         self._script_began = True
-        result = await self._stage(
-            "step_script", "Running the script", self._executor.run(step, script, self._trace)
-        )
+        self._doubt = "the script did not run to its end"
+        try:
+            async with asyncio.timeout(limit) as timeout:
+                work = self._executor.run(step, script, self._trace)
+                result = await self._stage("step_script", "Running the script", work)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            return _timed_out(f"the script ran longer than {limit:g} s and was stopped")
         self._doubt = result.doubt
         return _judged(result)
 
     async def _afterwards(self, outcome: _Outcome) -> _Outcome:
         """Everything that happens after the script, however it ended."""
         try:
-            if self._script_began and outcome.reason != TIMED_OUT:
-                await self._after_script(outcome.status)
+            outcome = await self._after_script(outcome)
+            succeeded = outcome.status == "success"
             if self._payload.cache:
-                work = self._files.save_caches(succeeded=outcome.status == "success")
+                work = self._files.save_caches(succeeded=succeeded)
                 await self._stage("archive_cache", "Saving the cache", work, afterwards=True)
             if self._payload.artifacts:
-                work = self._files.keep_artifacts(succeeded=outcome.status == "success")
+                work = self._files.keep_artifacts(succeeded=succeeded)
                 await self._stage("upload_artifacts", "Keeping artifacts", work, afterwards=True)
         except TracekeeperError as error:
-            return outcome if outcome.status != "success" else _failed(error)
+            return outcome if outcome.status != "success" else self._failed(error)
+        return self._unless_canceled(outcome)
+
+    async def _after_script(self, outcome: _Outcome) -> _Outcome:
+        """Run after_script, if the script has begun. How it ends changes nothing, unless the job
+        says so by AFTER_SCRIPT_IGNORE_ERRORS."""
+        step = self._steps.get("after_script")
+        if step is None or not self._script_began:
+            return outcome
+        failure = await self._failure_of(step, outcome.status)
+        if failure is None:
+            return outcome
+        if self._variables.get("AFTER_SCRIPT_IGNORE_ERRORS") in _FALSE:
+            return failure if outcome.status == "success" else outcome
+        self._warn(f"{failure.message}; the job's result stays as it is")
         return outcome
 
-    async def _after_script(self, status: Status) -> None:
-        """Run after_script; how it ends changes nothing (GitLab's default)."""
-        step = self._steps.get("after_script")
-        if step is None:
-            return
+    async def _failure_of(self, step: Step, status: Status) -> _Outcome | None:
+        """Run after_script; how it failed, None where it did not. Raises StorageError."""
+        limit = self._limit(timeouts.AFTER_SCRIPT, step.timeout)
         try:
-            async with asyncio.timeout(step.timeout):
-                script = self._compose(step, status)
-                work = self._executor.run(step, script, self._trace)
+            async with asyncio.timeout(limit) as timeout:
+                work = self._executor.run(step, self._compose(step, status), self._trace)
                 result = await self._stage(
                     "after_script", "Running after_script", work, afterwards=True
                 )
         except TimeoutError:
-            self._trace.note(f"WARNING: after_script ran longer than {step.timeout} s; stopped")
+            if not timeout.expired():
+                raise
+            return _timed_out(f"after_script ran longer than {limit:g} s and was stopped")
         except StorageError:
             raise
         except TracekeeperError as error:
-            self._trace.note(f"WARNING: after_script failed: {error.message}")
-        else:
-            self._doubt = self._doubt or result.doubt
-            if result.exit_code:
-                self._trace.note(
-                    f"WARNING: after_script ended with exit code {result.exit_code}; "
-                    "the job's result stays as it is"
-                )
+            return self._failed(error)
+        self._doubt = self._doubt or result.doubt
+        outcome = _judged(result, "after_script: ")
+        return outcome if outcome.status == "failed" else None
 
     async def _stage(
         self, name: str, title: str, work: Coroutine[Any, Any, T], *, afterwards: bool = False
     ) -> T:
         """Do `work` inside a section of the trace, in a task that `cancel` can stop alone."""
-        if self._cancels > afterwards:
+        self._patience = int(afterwards)
+        if self._cancels > self._patience:
             work.close()
             raise _canceled()
         with self._trace.section(name, title):
@@ -180,39 +224,65 @@ class JobRun:
             try:
                 return await task
             except asyncio.CancelledError:
-                if self._cancels and task.cancelled():
+                if self._cancels > self._patience and task.cancelled():
                     raise _canceled() from None
                 raise
             finally:
                 self._trace.drain()
                 self._current = None
 
+    async def _clean_up(self) -> None:
+        try:
+            await self._executor.cleanup()
+        except Exception as error:
+            self.is_clean = False
+            self._warn(f"not all of the job is removed: {defects.sentence(error, self._details)}")
+
     async def _close(self, outcome: _Outcome) -> JobResult:
         """Say the end in the trace, seal it, and let no job be green on a doubtful trace."""
         if outcome.status == "success" and self._doubt:
-            outcome = _Outcome("failed", outcome.exit_code, "runner_system_failure", self._doubt)
+            outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, self._doubt)
         self._trace.finish(_last_line(outcome))
         ledger = await asyncio.to_thread(self._trace.seal, self._doubt)
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):
-            outcome = _Outcome("failed", outcome.exit_code, "runner_system_failure", ledger.reason)
+            outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, ledger.reason)
         return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, outcome.message)
 
+    def _limit(self, name: str, default: float) -> float:
+        seconds, warning = timeouts.limit(self._variables, name, default)
+        if warning:
+            self._warn(warning)
+        return seconds
 
-def _judged(result: StepResult) -> _Outcome:
+    def _warn(self, sentence: str) -> None:
+        self._trace.note(f"\x1b[33;1mWARNING: {sentence}\x1b[0;m")
+
+    def _unless_canceled(self, outcome: _Outcome) -> _Outcome:
+        """`outcome`, but for a success that an interrupt came to."""
+        if self._cancels and outcome.status == "success":
+            return self._failed(_canceled())
+        return outcome
+
+    def _failed(self, error: Exception) -> _Outcome:
+        reason = error.reason if isinstance(error, JobError) else SYSTEM_FAILURE
+        status: Status = "canceled" if reason == CANCELED else "failed"
+        return _Outcome(status, reason=reason, message=defects.sentence(error, self._details))
+
+
+def _judged(result: StepResult, which: str = "") -> _Outcome:
     code = result.exit_code
     if code == 0:
         return _Outcome(exit_code=0)
-    sentence = f"exit code {code}"
+    sentence = f"{which}exit code {code}"
     if result.oom:
-        sentence = f"out of memory: the kernel ended it at its memory limit (exit code {code})"
+        sentence = (
+            f"{which}out of memory: the kernel ended it at its memory limit (exit code {code})"
+        )
     return _Outcome("failed", code, "script_failure", sentence)
 
 
-def _failed(error: TracekeeperError) -> _Outcome:
-    reason = error.reason if isinstance(error, JobError) else "runner_system_failure"
-    status: Status = "canceled" if reason == CANCELED else "failed"
-    hint = f" ({error.hint})" if error.hint else ""
-    return _Outcome(status, reason=reason, message=error.message + hint)
+def _timed_out(sentence: str) -> _Outcome:
+    return _Outcome("failed", reason=TIMED_OUT, message=sentence)
 
 
 def _canceled() -> JobError:

@@ -3,7 +3,8 @@
 A script may fork, call setsid or daemonise. Two things find what it left: on Linux this process
 is the *subreaper* of all its descendants (prctl(2), PR_SET_CHILD_SUBREAPER), so an orphan becomes
 our child; and every process of a job carries `MARKER` in its environment, so a later run can find
-what a killed one left. Elsewhere only the process group is known.
+what a killed one left. One that hid both its session and its environment is still known by where
+it works and by the pipe it writes to. Elsewhere only the process group is known.
 """
 
 import contextlib
@@ -11,12 +12,25 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
 
 MARKER = "TRACEKEEPER_JOB"
 """Environment variable that names the job a process belongs to: ``<data id>/<run>/<job>``."""
 
 PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
+
+
+class Trail(msgspec.Struct, frozen=True):
+    """What the processes of one script are known by: the session `group` that its shell leads,
+    the job's `marker`, its `directory`, and its output (``pipe:[…]``, as /proc shows it)."""
+
+    group: int
+    marker: str
+    directory: str
+    output: str = ""
 
 
 def become_subreaper() -> bool:
@@ -62,20 +76,60 @@ def marked_anywhere(marker: str) -> list[int]:
     return [pid for pid in pids if pid != os.getpid() and marked(pid, marker)]
 
 
-def left_by(group: int, marker: str) -> list[int]:
-    """Living processes that a job left: adopted orphans of its session `group` or with its
-    `marker`, and all below them. Where there is no subreaper: the group (a negative number)."""
+def working_in(directory: Path) -> list[int]:
+    """Every process of this machine, ours excepted, whose working directory is in `directory`."""
     if not LINUX:
-        return [-group] if _group_lives(group) else []
-    adopted = (pid for pid in children(os.getpid()) if pid != group)
-    ours = [pid for pid in adopted if session(pid) == group or marked(pid, marker)]
+        return []
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return [pid for pid in pids if pid != os.getpid() and _works_in(pid, str(directory))]
+
+
+def left_by(trail: Trail) -> list[int]:
+    """Living processes that a script left: orphans that we adopted and that its `trail` leads to,
+    and all below them. Where there is no subreaper: the group (a negative number)."""
+    if not LINUX:
+        return [-trail.group] if _group_lives(trail.group) else []
+    adopted = (pid for pid in children(os.getpid()) if pid != trail.group)
+    ours = [pid for pid in adopted if _leads_to(trail, pid)]
     return [pid for pid in descendants(ours) if not _reap(pid)]
+
+
+def _leads_to(trail: Trail, pid: int) -> bool:
+    if session(pid) == trail.group or marked(pid, trail.marker):
+        return True
+    if session(pid) == os.getsid(0):
+        return False  # a program that we run ourselves
+    return _works_in(pid, trail.directory) or _holds(pid, trail.output)
+
+
+def _works_in(pid: int, directory: str) -> bool:
+    with contextlib.suppress(OSError):
+        return f"{os.readlink(f'/proc/{pid}/cwd')}/".startswith(f"{directory}/")
+    return False
+
+
+def _holds(pid: int, output: str) -> bool:
+    """Whether `pid` has the file `output` open."""
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{descriptor}") == output:
+                    return True
+    return False
 
 
 def session(pid: int) -> int:
     """The session id of `pid`, 0 where it is gone."""
     try:
         return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def group(pid: int) -> int:
+    """The process group of `pid`, 0 where it is gone."""
+    try:
+        return os.getpgid(pid)
     except ProcessLookupError:
         return 0
 

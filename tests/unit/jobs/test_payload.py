@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tracekeeper.jobs.facts import GitFacts, JobFacts, PipelineFacts, ProjectFacts
-from tracekeeper.jobs.payload import artifact_sources, build
+from tracekeeper.jobs.payload import artifact_sources, build, resource_group
 from tracekeeper.pipeline.config import (
     Artifacts,
     Cache,
@@ -218,3 +218,13 @@ def test_needs_choose_instead_of_stages() -> None:
     assert sources(needs=needs) == ("b", "d")
     assert sources(needs=needs, dependencies=("d", "c")) == ("d",)
     assert sources(needs=[]) == ()
+
+
+def test_resource_groups_are_expanded() -> None:
+    plain = JobConfig("a", AT, resource_group="production")
+    named = JobConfig("b", AT, resource_group="$WHERE-$CI_COMMIT_REF_NAME")
+    assert resource_group(job(plain), FACTS) == "production"
+    made = job(named, Variable("WHERE", "staging"))
+    assert resource_group(made, FACTS) == "staging-main"
+    assert resource_group(made, FACTS, {"WHERE": Variable("WHERE", "here")}) == "here-main"
+    assert resource_group(job(JobConfig("c", AT)), FACTS) == ""

@@ -65,11 +65,15 @@ class StepResult(msgspec.Struct, frozen=True):
 class Executor(Protocol):
     """Runs the steps of one job."""
 
-    name: str
-    """``shell`` or ``docker``, as in config.toml."""
+    @property
+    def name(self) -> str:
+        """``shell`` or ``docker``, as in config.toml."""
+        ...
 
-    project_dir: str
-    """CI_PROJECT_DIR, as the script sees it."""
+    @property
+    def project_dir(self) -> str:
+        """CI_PROJECT_DIR, as the script sees it."""
+        ...
 
     async def prepare(self, output: Output) -> None:
         """Make the place where scripts run: directories, or image, network, services, container."""

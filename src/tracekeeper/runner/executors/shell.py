@@ -9,16 +9,20 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tracekeeper.errors import JobError
+from tracekeeper.engine.tasks import to_its_end
+from tracekeeper.errors import JobError, StorageError
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.pipe import PipeReader, open_pipe
+from tracekeeper.runner.processes import descendants
+from tracekeeper.workspace.disk import storage_error
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -56,11 +60,15 @@ class ShellExecutor:
         """CI_PROJECT_DIR."""
         return str(self._project)
 
+    @property
+    def shell(self) -> str:
+        """The name of the shell that runs the scripts."""
+        return os.path.basename(self._shell)
+
     async def prepare(self, output: Output) -> None:
         """Make the job's directory, empty."""
         await asyncio.to_thread(remove_tree, self._directory)
-        self._directory.mkdir(parents=True)
-        output.note(f"Running on {os.uname().nodename} with {self._shell}")
+        self._directory.mkdir(parents=True, mode=0o700)
 
     async def put_sources(self, output: Output) -> None:
         """Copy the checkout to the project directory."""
@@ -68,7 +76,7 @@ class ShellExecutor:
 
     async def put_archive(self, archive: Path) -> None:
         """Unpack artifacts or a cache over the project directory."""
-        from tracekeeper.workspace.archive import extract
+        from tracekeeper.workspace.unpack import extract
 
         await asyncio.to_thread(extract, archive, self._project)
 
@@ -76,8 +84,9 @@ class ShellExecutor:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
         at once."""
         path = self._directory / f"{step.name}.sh"
-        path.write_bytes(script)
+        write_secret(path, script)
         read_end, write_end = open_pipe()
+        pipe = f"pipe:[{os.fstat(read_end).st_ino}]"
         reader = PipeReader(read_end, output.write)
         try:
             process = self._start(path, write_end)
@@ -89,7 +98,8 @@ class ShellExecutor:
             ) from error
         finally:
             os.close(write_end)
-        return await self._attend(process, reader)
+        trail = processes.Trail(process.pid, self._marker, str(self._directory), pipe)
+        return await _Script(process, trail, reader, self._grace).result()
 
     @asynccontextmanager
     async def collect(self, paths: Sequence[str]) -> AsyncIterator[Path]:
@@ -111,47 +121,78 @@ class ShellExecutor:
             start_new_session=True,
         )
 
-    async def _attend(self, process: subprocess.Popen[bytes], reader: PipeReader) -> StepResult:
-        exited = asyncio.create_task(_exited(process))
+
+class _Script:
+    """A script that runs."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        trail: processes.Trail,
+        reader: PipeReader,
+        grace: float,
+    ) -> None:
+        self._process = process
+        self._trail = trail
+        self._reader = reader
+        self._grace = grace
+
+    async def result(self) -> StepResult:
+        """Wait for its end. Cancelling this ends it."""
+        exited = asyncio.create_task(_exited(self._process))
         try:
-            waiting: set[asyncio.Future[Any]] = {exited, reader.broken}
+            waiting: set[asyncio.Future[Any]] = {exited, self._reader.broken}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
-            complete = await self._end(process, reader)
-        reader.check()
-        code = process.returncode
+            complete = await self._end()
+        self._reader.check()
+        code = self._process.returncode
         return StepResult(
             exit_code=code if code >= 0 else 128 - code,
             complete=complete,
             doubt="" if complete else "something the script started still holds its output open",
         )
 
-    async def _end(self, process: subprocess.Popen[bytes], reader: PipeReader) -> bool:
-        """End whatever is left of the script and read its last words; True if all were read."""
+    async def _end(self) -> bool:
+        """End whatever is left and read its last words; True if all were read."""
+        if not self._living():
+            return await self._reader.drained(self._grace)
         try:
-            if self._living(process):
-                self._signal(process, signal.SIGTERM)
-                await self._gone(process)
+            self._signal(signal.SIGTERM)
+            await self._gone()
         finally:
-            self._signal(process, signal.SIGKILL)
-            process.wait()
-        await self._gone(process)
-        return await reader.drained(self._grace)
+            complete = await to_its_end(self._kill())
+        return complete
 
-    def _living(self, process: subprocess.Popen[bytes]) -> list[int]:
-        own = [process.pid] if process.poll() is None else []
-        return own + processes.left_by(process.pid, self._marker)
+    async def _kill(self) -> bool:
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        await self._gone(signal.SIGKILL)
+        return await self._reader.drained(self._grace)
 
-    def _signal(self, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-        if process.poll() is None:
-            processes.stop_group(process.pid, number)
-        processes.stop(processes.left_by(process.pid, self._marker), number)
+    def _living(self) -> list[int]:
+        """Every process of the script, or that it left."""
+        own = descendants([self._process.pid]) if self._process.poll() is None else []
+        return [*own, *processes.left_by(self._trail)]
 
-    async def _gone(self, process: subprocess.Popen[bytes]) -> None:
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the shell's process group as a whole, and each process outside of it."""
+        group = self._trail.group
+        living = self._living()
+        if self._process.poll() is None:
+            processes.stop_group(group, number)
+            living = [pid for pid in living if processes.group(pid) != group]
+        processes.stop(living, number)
+
+    async def _gone(self, again: signal.Signals | None = None) -> None:
+        """Wait until nobody is left, at most for the grace. Who comes late is signalled `again`:
+        with SIGTERM nobody is, it may be what a trap runs to clean up."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._grace
-        while self._living(process) and clock() < deadline:  # noqa: ASYNC110 - nothing tells
+        while (living := self._living()) and clock() < deadline:
+            if again is not None:
+                processes.stop(living, again)
             await asyncio.sleep(POLL)
 
 
@@ -172,17 +213,57 @@ async def _exited(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a directory whatever modes its entries have; one that is not there is fine."""
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only this user can read. Raises StorageError."""
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise storage_error(str(path), error) from error
 
-    def make_writable(_function: object, name: str, _error: object) -> None:
-        parent = os.path.dirname(name)
-        os.chmod(parent, 0o700)
-        if os.path.isdir(name) and not os.path.islink(name):
-            os.chmod(name, 0o700)
-            remove_tree(Path(name))
-        elif os.path.lexists(name):
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory whatever modes its entries have; one that is not there is fine.
+
+    Raises StorageError where something in it belongs to someone else.
+    """
+    opened: set[str] = set()
+
+    def open_and_repeat(_function: object, name: str, error: BaseException) -> None:
+        """Open the directory that refuses, or holds what refuses; once."""
+        if not os.path.lexists(name):
+            return
+        closed = {os.path.dirname(name), name} - opened
+        if not closed:
+            raise error
+        opened.update(closed)
+        for directory in filter(_is_directory, closed):
+            os.chmod(directory, 0o700)
+        if _is_directory(name):
+            _remove(name, open_and_repeat)
+        else:
             os.unlink(name)
 
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=make_writable)
+    try:
+        if os.path.lexists(path):
+            _remove(str(path), open_and_repeat)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or path} cannot be removed: {error.strerror}",
+            hint=f"remove {path} by hand",
+        ) from error
+
+
+def _remove(path: str, on_error: Callable[[object, str, BaseException], None]) -> None:
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=on_error)
+    else:
+        shutil.rmtree(
+            path, onerror=lambda function, name, raised: on_error(function, name, raised[1])
+        )
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
