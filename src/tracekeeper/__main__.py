@@ -5,9 +5,13 @@ import sys
 
 def main() -> None:
     """Run the command line and exit."""
-    from tracekeeper.cli.main import run_command_line
+    try:
+        from tracekeeper.cli.main import run_command_line
 
-    sys.exit(run_command_line(sys.argv[1:]))
+        status = run_command_line(sys.argv[1:])
+    except KeyboardInterrupt:  # during an import, or while an error is told
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -1,45 +1,75 @@
 """A run for a program: one JSON object per event on stdout (docs/events.md)."""
 
-import sys
+import codecs
 import time
-from collections.abc import Sequence
 
 from tracekeeper import events
-from tracekeeper.cli.viewer import Shown
+from tracekeeper.cli.stdout import Stdout
+from tracekeeper.local.attempt import Attempt
 
 
 class JsonRenderer:
-    """Writes events as they are, output and previews among them."""
+    """Writes events as they are. The texts of a job together are what ``logs --raw`` gives."""
+
+    marks = True
 
     def __init__(self, *, timestamps: bool = False) -> None:
         self.timestamps = timestamps
-        self._out = sys.stdout.buffer
-        self._previews: dict[int, bytes] = {}
-
-    def prefix(self, job: str) -> bytes:
-        """Lines come as they are."""
-        return b""
+        self._out = Stdout()
+        self._running: dict[int, _JsonLog] = {}
 
     def event(self, event: events.Event, at: int) -> None:
         """See `Renderer.event`."""
         self._out.write(events.encode(event, at=at))
         self._out.flush()
 
-    def text(self, shown: Shown, lines: bytes) -> None:
-        """See `Renderer.text`."""
-        self._previews.pop(shown.attempt.id, None)
-        text = lines.decode("utf-8", "replace")
-        self.event(events.Output(job=shown.attempt.id, name=shown.name, text=text), _now())
+    def open(self, attempt: Attempt) -> "_JsonLog":
+        """See `Renderer.open`."""
+        return self._running.setdefault(attempt.id, _JsonLog(attempt, self))
 
-    def tick(self, running: Sequence[Shown]) -> None:
-        """Tell unfinished lines that have changed."""
-        for shown in running:
-            job, line = shown.attempt.id, shown.unfinished
-            if line == self._previews.get(job, b""):
-                continue
-            self._previews[job] = line
-            text = line.decode("utf-8", "replace")
-            self.event(events.Preview(job=job, name=shown.name, text=text), _now())
+    def tick(self) -> None:
+        """Tell previews that have changed."""
+        for log in self._running.values():
+            log.tell_preview()
+
+    def closed(self, attempt: Attempt) -> None:
+        """The log of `attempt` has ended."""
+        del self._running[attempt.id]
+
+
+class _JsonLog:
+    """Implements `LogView`."""
+
+    def __init__(self, attempt: Attempt, renderer: JsonRenderer) -> None:
+        self._attempt = attempt
+        self._renderer = renderer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._preview = ""
+
+    def text(self, text: bytes) -> None:
+        """See `LogView.text`."""
+        self._tell_output(self._decoder.decode(text))
+
+    def close(self) -> None:
+        """See `LogView.close`."""
+        self._tell_output(self._decoder.decode(b"", final=True))
+        self._renderer.closed(self._attempt)
+
+    def tell_preview(self) -> None:
+        """Tell what is known beyond the output, if it has changed."""
+        preview = self._attempt.trace.shown
+        text = preview.text.decode("utf-8", "replace") + ("…" if preview.held else "")
+        if text == self._preview:
+            return
+        self._preview = text
+        job, name = self._attempt.id, self._attempt.job.name
+        self._renderer.event(events.Preview(job=job, name=name, text=text), _now())
+
+    def _tell_output(self, text: str) -> None:
+        if text:
+            self._preview = ""
+            job, name = self._attempt.id, self._attempt.job.name
+            self._renderer.event(events.Output(job=job, name=name, text=text), _now())
 
 
 def _now() -> int:

@@ -10,35 +10,46 @@ from tracekeeper.runner.spool import read_back
 from tracekeeper.trace.ledger import Changes, Hop, Ledger, judge
 
 HEAD = ("hop", "bytes", "crc32", "")
+BYTES = 1
 
 
-def ledger_report(log: KeptLog, palette: Palette) -> str:
-    """What is known of the bytes of `log`, its file read once more: the hop ``read``."""
+def read_again(log: KeptLog) -> Ledger | None:
+    """The ledger of `log`, its file read once more as the hop ``read``; None if it is not closed.
+
+    Raises StorageError where the file cannot be read.
+    """
     result = log.result()
-    title = palette(f"{log.name} (run {log.run.number})", "bold")
     if result is None:
+        return None
+    kept = result.ledger
+    read = read_back(log.directory.path)
+    hops = [*kept.hops, Hop("read", read.bytes, read.crc)]
+    return judge(hops, kept.changes, doubt=kept.reason if kept.verdict == "unproven" else "")
+
+
+def report(log: KeptLog, ledger: Ledger | None, palette: Palette) -> str:
+    """What is known of the bytes of `log`."""
+    title = palette(f"{log.name} (run {log.run.number})", "bold")
+    if ledger is None:
         state = "is still being written" if log.grows() else "was never closed: its run was killed"
         return f"{title}: the log {state}; there is no ledger yet\n"
-    read = read_back(log.directory.path)
-    kept = result.ledger
-    hops = [*kept.hops, Hop("read", read.bytes, read.crc)]
-    again = judge(hops, kept.changes, doubt=kept.reason if kept.verdict == "unproven" else "")
-    verdict = palette(again.verdict, VERDICT_STYLES[again.verdict])
-    reason = f": {again.reason}" if again.reason else ""
-    return f"{title}: {verdict}{reason}\n{table(HEAD, _rows(again), palette)}\n"
+    verdict = palette(ledger.verdict, VERDICT_STYLES[ledger.verdict])
+    reason = f": {ledger.reason}" if ledger.reason else ""
+    rows = table(HEAD, _rows(ledger), palette, right=(BYTES,))
+    return f"{title}: {verdict}{reason}\n{rows}\n"
 
 
 def _rows(ledger: Ledger) -> Sequence[Sequence[str]]:
     source, *later = ledger.hops
     return [
         _row(source, "what the script wrote"),
-        *(("", f"{count:+}", "", cause) for count, cause in _causes(ledger.changes)),
+        *(("", f"{count:+,}", "", cause) for count, cause in _causes(ledger.changes)),
         *(_row(hop, "") for hop in later),
     ]
 
 
 def _row(hop: Hop, remark: str) -> Sequence[str]:
-    return (hop.name, str(hop.bytes), f"{hop.crc:08x}", remark)
+    return (hop.name, f"{hop.bytes:,}", f"{hop.crc:08x}", remark)
 
 
 def _causes(changes: Changes) -> Sequence[tuple[int, str]]:
@@ -49,5 +60,6 @@ def _causes(changes: Changes) -> Sequence[tuple[int, str]]:
         (changes.newlines, "newlines added to unfinished and long lines"),
         (changes.runner, "the runner's own lines"),
         (changes.limited, "left out because of the limit"),
+        (-changes.waiting, "not recorded"),
     )
     return [(count, cause) for count, cause in causes if count]

@@ -1,6 +1,5 @@
 """``tracekeeper list``: the jobs that the rules leave."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,8 @@ import click
 
 from tracekeeper.cli.options import local_project, project_options
 from tracekeeper.pipeline.pipeline import Job, Pipeline
+
+HEAD = ("job", "stage", "when", "may fail", "needs")
 
 
 @click.command(name="list")
@@ -20,18 +21,27 @@ def command(
     variables_file: Path | None,
     as_json: bool,
 ) -> None:
-    """List the jobs that the rules leave: name, stage, when, allow_failure, needs."""
+    """List the jobs that the rules leave: name, stage, when, allow_failure, needs.
+
+    In the JSON, `needs` is null for a job that waits for all earlier stages.
+
+    \b
+    Exit status:
+      0  listed; no job is left where GitLab would make no pipeline
+      2  invalid file or usage
+    """
     pipeline = local_project(directory, file, variables, variables_file).pipeline
     if as_json:
         import json
 
-        click.echo(json.dumps([_row(job) for job in pipeline.jobs.values()], indent=2))
-        return
-    _print_table(pipeline)
+        click.echo(json.dumps([_described(job) for job in pipeline.jobs.values()], indent=2))
+    elif pipeline.jobs:
+        _print_table(pipeline)
+    else:
+        click.echo(f"No pipeline: {pipeline.reason}", err=True)
 
 
-def _row(job: Job) -> dict[str, Any]:
-    """What `--json` says of a job; `needs` null means that it follows the stages."""
+def _described(job: Job) -> dict[str, Any]:
     allowed: bool | dict[str, list[int]] = job.allow_failure.allowed
     if job.allow_failure.exit_codes:
         allowed = {"exit_codes": list(job.allow_failure.exit_codes)}
@@ -46,25 +56,26 @@ def _row(job: Job) -> dict[str, Any]:
 
 def _print_table(pipeline: Pipeline) -> None:
     from tracekeeper.cli.table import table
-    from tracekeeper.cli.terminal import Palette, wants_colour
+    from tracekeeper.cli.terminal import stdout_palette
 
-    if not pipeline.jobs:
-        click.echo(f"No pipeline: {pipeline.reason}.", err=True)
-        return
-    rows = []
-    for row in map(_row, pipeline.jobs.values()):
-        allowed = row["allow_failure"]
-        exit_codes = allowed["exit_codes"] if isinstance(allowed, dict) else ()
-        rows.append(
-            (
-                row["name"],
-                row["stage"],
-                row["when"],
-                f"exit codes {', '.join(map(str, exit_codes))}"
-                if exit_codes
-                else ("yes" if allowed else "no"),
-                "stages before" if row["needs"] is None else ", ".join(row["needs"]) or "nothing",
-            )
-        )
-    palette = Palette(wants_colour(sys.stdout))
-    click.echo(table(("job", "stage", "when", "may fail", "needs"), rows, palette))
+    rows = [_row(job) for job in pipeline.jobs.values()]
+    click.echo(table(HEAD, rows, stdout_palette()))
+
+
+def _row(job: Job) -> list[str]:
+    from tracekeeper.cli.cells import plain
+
+    cells = (job.name, job.stage, job.when, _may_fail(job), _needs(job))
+    return [plain(cell) for cell in cells]
+
+
+def _may_fail(job: Job) -> str:
+    if codes := job.allow_failure.exit_codes:
+        return f"with {', '.join(map(str, codes))}"
+    return "yes" if job.allow_failure.allowed else "no"
+
+
+def _needs(job: Job) -> str:
+    if job.needs is None:
+        return "earlier stages"
+    return ", ".join(need.job for need in job.needs) or "nothing"

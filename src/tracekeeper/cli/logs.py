@@ -2,33 +2,32 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from tracekeeper.cli.options import complete_kept_job, data_option, data_path
+from tracekeeper.cli.escapes import EscapeFilter
+from tracekeeper.cli.options import complete_kept_job, data_option, data_path, directory_option
+from tracekeeper.cli.stdout import Stdout
+from tracekeeper.cli.terminal import stdout_palette, wants_colour
+from tracekeeper.errors import UsageError
 from tracekeeper.local.data import DataDirectory
-from tracekeeper.local.feed import PlainLog, RawLog
-from tracekeeper.local.logs import KeptLog, kept_logs
-
-POLL = 0.2
-"""Seconds between looks at a log that another process writes."""
+from tracekeeper.local.feed import TraceText
+from tracekeeper.local.logs import POLL, KeptLog, followed_logs, kept_logs
 
 
 @click.command(name="logs")
 @click.argument("job", required=False, shell_complete=complete_kept_job)
-@click.option(
-    "-C",
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="Project directory (default: the current one).",
-)
+@directory_option
 @data_option
-@click.option("--run", "number", type=click.IntRange(1), default=None, help="Default: the newest.")
-@click.option("--follow", is_flag=True, help="Go on until the job has ended.")
-@click.option("--raw", is_flag=True, help="What was written, byte by byte, with section marks.")
+@click.option(
+    "--run", "number", type=click.IntRange(1), metavar="N", help="Which run (default: the newest)."
+)
+@click.option("--follow", is_flag=True, help="Go on until the job, or the run, has ended.")
+@click.option(
+    "--raw", is_flag=True, help="Byte by byte as written: section marks, control sequences."
+)
 @click.option("--timestamps", is_flag=True, help="Show the stored time of each line.")
 @click.option("--ledger", is_flag=True, help="Show bytes and CRC-32 at each hop instead.")
 def command(
@@ -40,37 +39,72 @@ def command(
     raw: bool,
     timestamps: bool,
     ledger: bool,
-) -> None:
-    """Show the log of JOB, or of every job of a run."""
-    kept = kept_logs(DataDirectory.find(data_path(directory, data)), job=job or "", run=number or 0)
+) -> int:
+    """Show the log of JOB, or of every job of a run.
+
+    JOB may be a parallel job: all its instances are shown. Without --run it is the newest run
+    that has the log; with --follow a run that goes on, and jobs that begin later are shown when
+    they do.
+
+    \b
+    Exit status:
+      0  shown; with --ledger: no log is altered
+      1  a log cannot be read; with --ledger: one is altered
+      2  there is no such log, or wrong usage
+    """
+    if ledger and (follow or raw or timestamps):
+        raise UsageError("--ledger shows no text: it cannot go with --follow, --raw, --timestamps")
+    kept = DataDirectory.find(data_path(directory, data))
+    job, number = job or "", number or 0
     if ledger:
-        _print_ledgers(kept)
-        return
-    for log in kept:
-        if len(kept) > 1:
-            click.secho(f"── {log.name} (run {log.run.number}) ──", bold=True, err=True)
+        return _print_ledgers(kept_logs(kept, job=job, run=number))
+    if follow:
+        several = not job
+        logs: Iterator[KeptLog] = followed_logs(kept, job=job, run=number)
+    else:
+        found = kept_logs(kept, job=job, run=number)
+        several, logs = len(found) > 1, iter(found)
+    for log in logs:
+        if several and not raw:
+            title = f"── {log.name} (run {log.run.number}) ──"
+            click.echo(stdout_palette()(title, "bold"))
         _print_log(log, follow=follow, raw=raw, timestamps=timestamps)
+    return 0
 
 
 def _print_log(log: KeptLog, *, follow: bool, raw: bool, timestamps: bool) -> None:
-    path = log.directory.trace
-    reader = RawLog(path) if raw else PlainLog(path, timestamps=timestamps)
-    out = sys.stdout.buffer
+    text = TraceText(log.directory.trace, timestamps=timestamps, marks=raw)
+    escapes = None if raw else EscapeFilter(colour=wants_colour(sys.stdout))
+    out = Stdout()
     goes_on = True
     while goes_on:
         goes_on = follow and log.grows()
-        for text in reader.news():
-            out.write(text)
+        more = True
+        while more:
+            more, news = text.read()
+            out.write(escapes.feed(news) if escapes else news)
         out.flush()
         if goes_on:
             time.sleep(POLL)
-    out.write(reader.finish())
+    rest = text.rest()
+    out.write(escapes.feed(rest) + escapes.finish() if escapes else rest)
     out.flush()
+    _remark(log)
 
 
-def _print_ledgers(logs: Sequence[KeptLog]) -> None:
-    from tracekeeper.cli.ledger import ledger_report
-    from tracekeeper.cli.terminal import stdout_palette
+def _remark(log: KeptLog) -> None:
+    """Say so if the log that was shown has no end."""
+    if log.grows():
+        click.echo(f"tracekeeper: {log.name} still runs; --follow shows the rest", err=True)
+    elif log.result() is None:
+        click.echo(f"tracekeeper: run {log.run.number} was killed; its log ends here", err=True)
 
-    for log in logs:
-        click.echo(ledger_report(log, stdout_palette()))
+
+def _print_ledgers(logs: Sequence[KeptLog]) -> int:
+    from tracekeeper.cli.ledger import read_again, report
+
+    ledgers = [(log, read_again(log)) for log in logs]
+    click.echo(
+        "\n".join(report(log, ledger, stdout_palette()) for log, ledger in ledgers), nl=False
+    )
+    return int(any(ledger and ledger.verdict == "altered" for _, ledger in ledgers))

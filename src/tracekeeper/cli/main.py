@@ -4,6 +4,7 @@ Exit status: 0 it worked (a run: passed), 1 it did not (a run: failed), 2 an inv
 usage, 130 interrupted.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,7 +21,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "run": "Run the pipeline, or some of its jobs, here and now.",
     "list": "List the jobs that the rules leave.",
-    "show": "Show one job fully expanded, as YAML.",
+    "show": "Show a job fully expanded, as YAML.",
     "lint": "Check pipeline files: every error at once.",
     "logs": "Show the log of a job, also while it runs.",
     "completion": "Print the completion script of a shell.",
@@ -41,6 +42,17 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"tracekeeper.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with. Raises UsageError with the nearest name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from tracekeeper.pipeline.nearest import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS) or "`tracekeeper --help` names the commands"
+            raise UsageError(f"there is no command '{args[0]}'", hint=hint)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with their short help, without importing them."""
         with formatter.section("Commands"):
@@ -48,33 +60,60 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(tracekeeper.__version__, "--version", prog_name="tracekeeper")
+@click.version_option(tracekeeper.__version__, "--version", message="tracekeeper %(version)s")
 def cli() -> None:
     """Run CI jobs from a .gitlab-ci.yml and keep every byte of their logs."""
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command; every error becomes a sentence on stderr and an exit status."""
+    _mend_streams()
     try:
-        status = cli.main(list(arguments), prog_name="tracekeeper", standalone_mode=False)
-    except InvalidPipeline as error:
-        for problem in error.problems:
-            _complain(str(problem))
-        return EXIT_USAGE
-    except TracekeeperError as error:
-        _complain(f"tracekeeper: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
-    except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE
+        status = cli.main(
+            list(arguments) or ["--help"], prog_name="tracekeeper", standalone_mode=False
+        )
+        sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return EXIT_FAILED
     except Exception as error:
-        return _confess(error)
+        return _report(error)
     return status if isinstance(status, int) else 0
+
+
+def _report(error: Exception) -> int:
+    """Tell a person what went wrong; the exit status."""
+    if isinstance(error, InvalidPipeline):
+        _complain("\n".join(map(str, error.problems)) or error.message)
+        return EXIT_USAGE
+    if isinstance(error, TracekeeperError):
+        hint = f"\n  {error.hint}" if error.hint else ""
+        _complain(f"tracekeeper: {error.message}{hint}")
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+    if isinstance(error, click.ClickException):
+        _complain(_usage(error))
+        return EXIT_USAGE
+    if isinstance(error, OSError):
+        return _refused(error)
+    return _confess(error)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What click says of wrong usage, in our words."""
+    message = error.format_message().rstrip(".").replace("\n", "\n  ")
+    context = getattr(error, "ctx", None)
+    hint = f"\n  `{context.command_path} --help` says what is possible" if context else ""
+    return f"tracekeeper: {message[:1].lower()}{message[1:]}{hint}"
+
+
+def _refused(error: OSError) -> int:
+    """The system refused something; most often stdout takes no more."""
+    if error.filename is not None:
+        _complain(f"tracekeeper: {error.filename}: {error.strerror}")
+        return EXIT_FAILED
+    drop_stdout()
+    if not isinstance(error, BrokenPipeError):  # else whoever read us is gone
+        _complain(f"tracekeeper: the output cannot be written: {error.strerror or error}")
+    return EXIT_FAILED
 
 
 def _confess(error: Exception) -> int:
@@ -82,26 +121,46 @@ def _confess(error: Exception) -> int:
     import tempfile
     import traceback
 
-    if isinstance(error, OSError):
-        _complain(f"tracekeeper: {error.filename or 'the system'}: {error.strerror or error}")
+    what = f"tracekeeper: a defect of tracekeeper stopped it ({type(error).__name__}: {error})"
+    details = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="tracekeeper-defect-", suffix=".txt", delete=False
+        ) as file:
+            file.write(f"tracekeeper {tracekeeper.__version__}, Python {sys.version}\n{details}")
+    except OSError:
+        _complain(what)
         return EXIT_FAILED
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="tracekeeper-defect-", suffix=".txt", delete=False
-    ) as file:
-        file.write("".join(traceback.format_exception(error)))
-    _complain(
-        f"tracekeeper: a defect of tracekeeper stopped it ({type(error).__name__}: {error})\n"
-        f"  please report it with {file.name}"
-    )
+    _complain(f"{what}\n  please report it with the details in {file.name}")
     return EXIT_FAILED
 
 
 def _complain(text: str) -> None:
-    click.echo(text, err=True)
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        return  # stderr takes no more: the exit status says it
 
 
-def _silence_stdout() -> None:
-    """Whoever read us is gone: keep the interpreter from saying so at exit."""
-    import os
+def _mend_streams() -> None:
+    """Make stdout and stderr usable: closed ones, and characters that the locale lacks.
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    Where a descriptor is closed, the next file that is opened would get its number, and our output.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def drop_stdout() -> None:
+    """Let what still waits in stdout vanish, so that the interpreter can end in peace."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -17,39 +17,44 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_FILE = ".gitlab-ci.yml"
 
 
+def directory_option(command: Command) -> Command:
+    """``-C``."""
+    return click.option(
+        "-C",
+        "--directory",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(),
+        help="Project directory (default: the current one).",
+    )(command)
+
+
 def project_options(command: Command) -> Command:
     """``-C``, ``-f``, ``-V`` and ``--variables-file``."""
-    for option in reversed(
-        (
-            click.option(
-                "-C",
-                "--directory",
-                type=click.Path(path_type=Path, file_okay=False),
-                default=Path(),
-                help="Project directory (default: the current one).",
-            ),
-            click.option(
-                "-f",
-                "--file",
-                default=DEFAULT_FILE,
-                show_default=True,
-                help="Pipeline file, relative to the project.",
-            ),
-            click.option(
-                "-V",
-                "--variable",
-                "variables",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Set a variable; wins over the file's.  Repeatable.",
-            ),
-            click.option(
-                "--variables-file",
-                type=click.Path(path_type=Path, dir_okay=False),
-                help="YAML file of variables: KEY: value, or KEY: {value, masked, file, raw}.",
-            ),
-        )
-    ):
+    options = (
+        directory_option,
+        click.option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            default=DEFAULT_FILE,
+            show_default=True,
+            help="Pipeline file, relative to the project.",
+        ),
+        click.option(
+            "-V",
+            "--variable",
+            "variables",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set a variable; wins over the file's. Repeatable.",
+        ),
+        click.option(
+            "--variables-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="YAML file of variables: KEY: value, or KEY: {value, masked, file, raw}.",
+        ),
+    )
+    for option in reversed(options):
         command = option(command)
     return command
 

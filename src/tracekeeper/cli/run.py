@@ -1,6 +1,7 @@
 """``tracekeeper run``: the main job."""
 
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,10 +15,10 @@ from tracekeeper.cli.options import (
     local_project,
     project_options,
 )
-from tracekeeper.local.executors import Wanted
 
 if TYPE_CHECKING:
     from tracekeeper.cli.viewer import Renderer
+    from tracekeeper.local.executors import Wanted
 
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
 
@@ -35,7 +36,12 @@ LOCAL_SOCKET = "unix:///var/run/docker.sock"
 )
 @click.option("--docker-host", metavar="URL", help="Default: $DOCKER_HOST, then the local socket.")
 @click.option(
-    "-j", "--jobs", "jobs_at_once", type=click.IntRange(1), help="Jobs at once (default: cores)."
+    "-j",
+    "--jobs",
+    "jobs_at_once",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Jobs at once (default: cores).",
 )
 @click.option("--needs", "with_needs", is_flag=True, help="Also run what the named JOBs need.")
 @data_option
@@ -57,8 +63,15 @@ def command(
 ) -> int:
     """Run the pipeline, or only the named JOBs, here and now.
 
-    Exit status: 0 passed (allowed failures count as passed), 1 failed, 2 invalid file or usage,
-    130 interrupted.
+    Naming a manual job plays it; the name of a parallel job means all its instances. Ctrl-C
+    stops the scripts, after_script still runs; a second one stops everything at once.
+
+    \b
+    Exit status:
+      0    passed; failures that are allowed count as passed
+      1    failed, or the output could not be written
+      2    invalid file or usage
+      130  interrupted
     """
     from tracekeeper.cli.viewer import Viewer
     from tracekeeper.local.data import next_number
@@ -81,15 +94,21 @@ def command(
         docker_host=docker_host or os.environ.get("DOCKER_HOST") or LOCAL_SOCKET,
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
     )
-    with Viewer(_renderer(as_json, timestamps)) as viewer:
-        return run_pipeline(project, options, viewer)
-
-
-def _renderer(as_json: bool, timestamps: bool) -> "Renderer":
     if as_json:
         from tracekeeper.cli.json_renderer import JsonRenderer
 
-        return JsonRenderer(timestamps=timestamps)
-    from tracekeeper.cli.text_renderer import TextRenderer
+        renderer: Renderer = JsonRenderer(timestamps=timestamps)
+    else:
+        from tracekeeper.cli.text_renderer import TextRenderer
 
-    return TextRenderer(timestamps=timestamps)
+        renderer = TextRenderer(timestamps=timestamps, logs_command=_logs_command(directory, data))
+    with Viewer(renderer) as viewer:
+        return run_pipeline(project, options, viewer)
+
+
+def _logs_command(directory: Path, data: Path | None) -> str:
+    """What a person has to type to see a log of this run, but for the job."""
+    words = ["tracekeeper", "logs"]
+    words += ["-C", str(directory)] if directory != Path() else []
+    words += ["--data", str(data)] if data else []
+    return shlex.join(words)

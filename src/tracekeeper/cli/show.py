@@ -17,7 +17,13 @@ def command(
     variables: tuple[str, ...],
     variables_file: Path | None,
 ) -> None:
-    """Show JOB as the pipeline has it, fully expanded, as YAML that GitLab would accept."""
+    """Show JOB as the pipeline has it, fully expanded, as YAML that GitLab would accept.
+
+    \b
+    Exit status:
+      0  shown
+      2  there is no such job, or invalid file or usage
+    """
     from tracekeeper.pipeline.selection import select
     from tracekeeper.pipeline.show import to_yaml
 

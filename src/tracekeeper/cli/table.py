@@ -1,8 +1,9 @@
 """Plain tables for a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from tracekeeper.cli.terminal import Palette, pad, width
+from tracekeeper.cli.cells import pad, width
+from tracekeeper.cli.terminal import Palette
 
 
 def table(
@@ -10,15 +11,21 @@ def table(
     rows: Sequence[Sequence[str]],
     palette: Palette,
     style: Callable[[int, str], Sequence[str]] = lambda _column, _text: (),
+    *,
+    right: Collection[int] = (),
 ) -> str:
-    """`rows` under `head`, columns as wide as their widest cell; `style` names a cell's styles."""
-    widths = [max(width(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    """`rows` under `head`, columns as wide as their widest cell, those in `right` flush right;
+    `style` names a cell's styles."""
+    widths = [max(map(width, column)) for column in zip(head, *rows, strict=True)]
 
     def line(cells: Sequence[str], styles: Callable[[int, str], Sequence[str]]) -> str:
-        padded = (
-            palette(pad(cell, widths[column]), *styles(column, cell))
-            for column, cell in enumerate(cells)
+        padded = [
+            pad(cell, widths[column], right=column in right) for column, cell in enumerate(cells)
+        ]
+        last = max((column for column, cell in enumerate(cells) if cell), default=0)
+        padded = [*padded[:last], padded[last].rstrip()]
+        return "  ".join(
+            palette(text, *styles(column, cells[column])) for column, text in enumerate(padded)
         )
-        return "  ".join(padded).rstrip()
 
-    return "\n".join([line(head, lambda *_: ("bold",)), *(line(row, style) for row in rows)])
+    return "\n".join([line(head, lambda *_: ("dim",)), *(line(row, style) for row in rows)])

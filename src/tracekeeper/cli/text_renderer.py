@@ -2,181 +2,216 @@
 closing report."""
 
 import sys
-from collections.abc import Sequence
+from shlex import quote
 from time import monotonic
 
-import click
-
 from tracekeeper import events
-from tracekeeper.cli.report import closing_table, duration, failed_jobs, result_sentence
-from tracekeeper.cli.terminal import (
-    PREFIX_COLOURS,
-    StatusArea,
-    clip,
-    columns,
-    is_terminal,
-    pad,
-    stdout_palette,
-    width,
-)
-from tracekeeper.cli.viewer import Shown
+from tracekeeper.cli import report, terminal
+from tracekeeper.cli.area import StatusArea
+from tracekeeper.cli.cells import clip, clip_start, pad, plain, width
+from tracekeeper.cli.job_lines import JobLines
+from tracekeeper.cli.last_words import last_words
+from tracekeeper.cli.report import JobEnd, duration
+from tracekeeper.cli.stdout import Stdout
+from tracekeeper.local.attempt import Attempt
 
+PREFIX_COLOURS = ("cyan", "magenta", "blue", "yellow", "green")
 LONGEST_PREFIX = 30
-FIRST_WAIT = 1.0
-"""Seconds after which an unfinished line is written where there is no status area. Doubled each
-time it is written again, so that a progress bar does not fill a file."""
-OVER = ("success", "failed", "canceled", "skipped", "manual")
 LAST_LINES = 10
 """So many lines of a failed job are repeated at the end."""
-TAIL_BYTES = 4096
+MOST_REPEATED = 8
+"""So many failed jobs have their last lines repeated."""
+LONGEST_TABLE = 1000
+"""Columns of the closing table where there is no terminal."""
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+TURNS = 8
+"""Steps of the spinner in a second."""
+OVER = ("success", "failed", "canceled", "skipped", "manual")
 TOLD = {"skipped": "dim", "manual": "dim", "scheduled": "dim", "canceled": "yellow"}
 
 
 class TextRenderer:
-    """Writes a run to stdout; warnings go to stderr."""
+    """Writes a run to stdout; warnings go to stderr. `logs_command` shows its logs."""
 
-    def __init__(self, *, timestamps: bool = False) -> None:
+    marks = False
+
+    def __init__(self, *, timestamps: bool = False, logs_command: str = "") -> None:
         self.timestamps = timestamps
-        self._palette = stdout_palette()
-        self._out = sys.stdout.buffer
-        self._area = StatusArea(self._out) if is_terminal(sys.stdout) else None
-        self._jobs: dict[str, int] = {}
-        self._width = 0
+        self.palette = terminal.stdout_palette()
+        self._logs_command = logs_command
+        self._out = Stdout()
+        self._area = StatusArea(self._out) if terminal.is_terminal(sys.stdout) else None
         self._run = events.RunStarted(run=0, file="", jobs=())
-        self._finished: list[events.JobFinished] = []
-        self._statuses: dict[str, str] = {}
-        self._partial: dict[int, _Partial] = {}
-        self._tails: dict[str, list[bytes]] = {}
-        self._frame = 0
-
-    def prefix(self, job: str) -> bytes:
-        """The job's name, padded, in its colour."""
-        colour = PREFIX_COLOURS[self._jobs[job] % len(PREFIX_COLOURS)]
-        name = pad(clip(job, self._width), self._width)
-        reset = "\x1b[0m" if self._palette.colour else ""
-        return f"{reset}{self._palette(f'{name} │', colour)} ".encode()
+        self._jobs: dict[str, JobEnd] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._prefixes: dict[str, _Prefix] = {}
+        self._running: dict[int, _TextLog] = {}
 
     def event(self, event: events.Event, at: int) -> None:
         """See `Renderer.event`."""
         if isinstance(event, events.RunStarted):
             self._begin(event)
+        elif isinstance(event, events.JobStarted):
+            self._jobs[event.name].attempt = event.attempt
+            self._jobs[event.name].status = "running"
         elif isinstance(event, events.JobFinished):
-            self._finished.append(event)
-            self._statuses[event.name] = event.status
-            self._say(event.name, *_ending(event))
+            self._finish(event)
         elif isinstance(event, events.JobRetried):
             self._say(event.name, f"trying again: attempt {event.attempt}", "yellow")
         elif isinstance(event, events.JobStatus):
-            self._statuses[event.name] = event.status
-            if event.status in TOLD:
-                self._say(event.name, event.status, TOLD[event.status])
+            self._tell_status(event)
         elif isinstance(event, events.Warned):
             self._warn(event)
         elif isinstance(event, events.RunFinished):
             self._end(event)
 
-    def text(self, shown: Shown, lines: bytes) -> None:
-        """See `Renderer.text`."""
-        self._partial.pop(shown.attempt.id, None)
-        self._remember(shown, lines)
-        if self._area and b"\r" in lines:
-            split = lines.removesuffix(b"\n").split(b"\n")
-            lines = b"".join(_overwritten(line, shown.prefix) for line in split)
-        self._write(lines)
+    def open(self, attempt: Attempt) -> "_TextLog":
+        """See `Renderer.open`."""
+        self._attempts[attempt.job.name] = attempt
+        log = _TextLog(attempt, self, self._prefixes[attempt.job.name])
+        self._running[attempt.id] = log
+        return log
 
-    def tick(self, running: Sequence[Shown]) -> None:
+    def closed(self, attempt: Attempt) -> None:
+        """The log of `attempt` has ended."""
+        del self._running[attempt.id]
+
+    def write(self, data: bytes) -> None:
+        """Write above the status area."""
+        if not data:
+            return
+        if self._area:
+            self._area.clear()
+        self._out.write(data)
+
+    def tick(self) -> None:
         """See `Renderer.tick`."""
         if self._area is None:
-            for shown in running:
-                self._write_partial(shown)
+            for log in self._running.values():
+                self.write(log.lines.due(log.beyond))
             self._out.flush()
             return
-        self._frame += 1
-        lines = [shown.unfinished for shown in running if shown.unfinished]
-        self._area.show([*lines, self._status(running).encode()] if running else [])
+        unfinished = [line for log in self._running.values() if (line := log.unfinished())]
+        status = [self._status()] if self._running else []
+        self._area.show([*unfinished[: terminal.size().lines // 2], *status])
 
     def _begin(self, event: events.RunStarted) -> None:
         self._run = event
-        self._jobs = {job.name: index for index, job in enumerate(event.jobs)}
-        longest = max((width(name) for name in self._jobs), default=0)
-        self._width = min(longest, LONGEST_PREFIX)
+        self._jobs = {job.name: JobEnd(job.name) for job in event.jobs}
+        longest = min(LONGEST_PREFIX, terminal.size().columns // 3)
+        names = {name: clip(plain(name), longest) for name in self._jobs}
+        column = max(map(width, names.values()), default=0)
+        for index, (name, shown) in enumerate(names.items()):
+            colour = PREFIX_COLOURS[index % len(PREFIX_COLOURS)]
+            self._prefixes[name] = _Prefix(pad(shown, column), self.palette, colour)
+
+    def _finish(self, event: events.JobFinished) -> None:
+        job = self._jobs[event.name]
+        job.finished, job.status = event, event.status
+        self._say(event.name, *_ending(event))
+
+    def _tell_status(self, event: events.JobStatus) -> None:
+        self._jobs[event.name].status = event.status
+        if event.status == "manual":
+            play = f"manual: `tracekeeper run {quote(plain(event.name))}` plays it"
+            self._say(event.name, play, TOLD[event.status])
+        elif event.status in TOLD:
+            self._say(event.name, event.status, TOLD[event.status])
 
     def _say(self, job: str, text: str, *styles: str) -> None:
-        self._write(self.prefix(job) + self._palette(text, *styles).encode() + b"\n")
+        line = self.palette(plain(text), *styles)
+        self.write(self._prefixes[job].coloured + line.encode() + b"\n")
 
     def _warn(self, event: events.Warned) -> None:
-        self._clear()
-        place = f"{event.file}:{event.line}:{event.column}: " if event.file else ""
-        click.secho(f"{place}warning: {event.message}", fg="yellow", err=True)
+        import click
 
-    def _end(self, event: events.RunFinished) -> None:
-        self._write(closing_table(self._run, self._finished, self._statuses, self._palette))
-        failed = failed_jobs(self._finished)
-        for job in failed:
-            self._write(self._last_words(job))
-        self._write(result_sentence(self._run, event, failed, self._palette))
-        self._out.flush()
-
-    def _remember(self, shown: Shown, lines: bytes) -> None:
-        """Keep the last lines of a job, to repeat them if it fails."""
-        last = self._tails.get(shown.name, []) if len(lines) < TAIL_BYTES else []
-        split = lines[-TAIL_BYTES:].removesuffix(b"\n").split(b"\n")
-        self._tails[shown.name] = [*last, *split][-LAST_LINES:]
-
-    def _last_words(self, job: str) -> bytes:
-        title = self._palette(f"The last lines of {job}:", "bold").encode()
-        return b"\n".join([b"", title, *self._tails.get(job, []), b""])
-
-    def _write(self, data: bytes) -> None:
-        self._clear()
-        self._out.write(data)
-        if self._area:
-            self._out.flush()
-
-    def _clear(self) -> None:
         if self._area:
             self._area.clear()
+        self._out.flush()
+        place = f"{event.file}:{event.line}:{event.column}: " if event.file else ""
+        click.secho(plain(f"{place}warning: {event.message}"), fg="yellow", err=True)
 
-    def _status(self, running: Sequence[Shown]) -> str:
-        spinner = SPINNER[self._frame % len(SPINNER)]
-        now = monotonic()
-        jobs = " · ".join(f"{shown.name} {duration(now - shown.began)}" for shown in running)
-        over = sum(status in OVER for status in self._statuses.values())
-        return clip(f"{spinner} {over}/{len(self._jobs)} {jobs}", columns() - 1)
+    def _end(self, event: events.RunFinished) -> None:
+        jobs = list(self._jobs.values())
+        columns = terminal.size().columns if self._area else LONGEST_TABLE
+        self.write(report.closing_table(jobs, self.palette, columns).encode())
+        self.write(report.doubts(jobs, self.palette).encode())
+        failed = [job for job in jobs if job.ending == "failed"]
+        for job in failed[:MOST_REPEATED]:
+            self._repeat(job)
+        sentence = report.result_sentence(self._run, event, jobs)
+        style = report.result_style(event)
+        self.write(f"\n{self.palette(sentence, style, 'bold')}\n".encode())
+        if failed:
+            command = f"{self._logs_command} {quote(plain(failed[0].name))}"
+            self.write(f"{self.palette('The whole log:', 'dim')} {command}\n".encode())
+        self._out.flush()
 
-    def _write_partial(self, shown: Shown) -> None:
-        """Write an unfinished line as a line of its own, once it has been so for a while."""
-        line = shown.unfinished
-        if not line:
+    def _repeat(self, job: JobEnd) -> None:
+        """Say again what a failed job said last."""
+        if job.finished is None:
             return
-        partial = self._partial.setdefault(shown.attempt.id, _Partial())
-        if partial.is_due(line):
-            self._write(line + b"\n")
+        title = f"{plain(job.name)} failed: {plain(job.finished.message)}"
+        self.write(f"\n{self.palette(title, 'red')}\n".encode())
+        trace = self._attempts[job.name].directory.trace
+        prefix = f"{self.palette('│', 'red')} ".encode()
+        self.write(last_words(trace, LAST_LINES, prefix, colour=self.palette.colour))
+
+    def _status(self) -> str:
+        spinner = SPINNER[int(monotonic() * TURNS) % len(SPINNER)]
+        running = " · ".join(log.status() for log in self._running.values())
+        over = sum(job.status in OVER for job in self._jobs.values())
+        return f"{spinner} {over}/{len(self._jobs)}  {running}"
 
 
-class _Partial:
-    """When to write an unfinished line (again)."""
+class _Prefix:
+    """What stands before each line of a job, plain and coloured."""
 
-    def __init__(self) -> None:
-        self._wait = FIRST_WAIT
-        self._since = monotonic()
-        self._written = b""
-
-    def is_due(self, line: bytes) -> bool:
-        """Whether `line` is news and it is time to write it."""
-        if line == self._written or monotonic() - self._since < self._wait:
-            return False
-        self._since = monotonic()
-        self._wait *= 2
-        self._written = line
-        return True
+    def __init__(self, name: str, palette: terminal.Palette, colour: str) -> None:
+        self.plain = f"{name} │ "
+        self.coloured = f"{palette(f'{name} │', colour)} ".encode()
 
 
-def _overwritten(line: bytes, prefix: bytes) -> bytes:
-    """What a terminal would show of a line with carriage returns, behind its prefix."""
-    _, returned, last = line.removesuffix(b"\r").rpartition(b"\r")
-    return (prefix + last if returned else line) + b"\n"
+class _TextLog:
+    """Implements `LogView`."""
+
+    def __init__(self, attempt: Attempt, renderer: TextRenderer, prefix: "_Prefix") -> None:
+        self._attempt = attempt
+        self._renderer = renderer
+        self._began = monotonic()
+        self._name = plain(attempt.job.name)
+        self._prefix = prefix.plain
+        self.lines = JobLines(
+            prefix.coloured, colour=renderer.palette.colour, timestamps=renderer.timestamps
+        )
+
+    @property
+    def beyond(self) -> bytes:
+        """What is known of the unfinished line and not in the trace; ``…`` is what masking holds
+        back."""
+        preview = self._attempt.trace.shown
+        return preview.text + ("…".encode() if preview.held else b"")
+
+    def text(self, text: bytes) -> None:
+        """See `LogView.text`."""
+        self._renderer.write(self.lines.feed(text))
+
+    def close(self) -> None:
+        """See `LogView.close`."""
+        self._renderer.write(self.lines.finish())
+        self._renderer.closed(self._attempt)
+
+    def unfinished(self) -> str:
+        """The unfinished line for the status area: its end is what matters."""
+        line = self.lines.unfinished(self.beyond)
+        if not line:
+            return ""
+        room = terminal.size().columns - 1 - width(self._prefix)
+        return self._prefix + clip_start(line, room)
+
+    def status(self) -> str:
+        """Name and elapsed time."""
+        return f"{self._name} {duration(monotonic() - self._began)}"
 
 
 def _ending(event: events.JobFinished) -> tuple[str, str]:

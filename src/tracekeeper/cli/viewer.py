@@ -6,85 +6,95 @@ job. Events come through a queue; traces are only announced.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
-from time import monotonic
+from types import TracebackType
 from typing import Protocol, Self
 
 from tracekeeper import events
 from tracekeeper.local.attempt import Attempt
-from tracekeeper.local.feed import TraceFeed
+from tracekeeper.local.feed import TraceText
 
 FRAME = 0.04
 """Seconds between looks at what is new, so that showing does not take the processor from jobs."""
-IDLE = 0.5
+IDLE = 0.2
 """Seconds between looks when nothing was announced: time passes for unfinished lines."""
 
 
-class Shown:
-    """One attempt as it is shown. `prefix` stands before each of its lines."""
+class LogView(Protocol):
+    """Shows the log of one attempt."""
 
-    def __init__(self, attempt: Attempt, prefix: bytes, *, timestamps: bool) -> None:
-        self.attempt = attempt
-        self.began = monotonic()
-        self.prefix = prefix
-        self.feed = TraceFeed(attempt.directory.trace, prefix=prefix, timestamps=timestamps)
+    def text(self, text: bytes) -> None:
+        """The next of its text, split anywhere."""
+        ...
 
-    @property
-    def name(self) -> str:
-        """The job's name."""
-        return self.attempt.job.name
-
-    @property
-    def unfinished(self) -> bytes:
-        """The line that is not finished, prefix included; ``…`` is what masking holds back."""
-        preview = self.attempt.trace.shown
-        beyond = preview.text + ("…".encode() if preview.held else b"")
-        if not beyond:
-            return self.feed.line
-        return (self.feed.line or self.prefix) + beyond
+    def close(self) -> None:
+        """Its end."""
+        ...
 
 
 class Renderer(Protocol):
-    """Writes what happens. Called in the viewer's thread; may block."""
+    """Writes what happens. Called in the viewer's thread; may block, may raise OSError.
+
+    `timestamps` and `marks` say which text it wants; see `TraceText`.
+    """
 
     timestamps: bool
-
-    def prefix(self, job: str) -> bytes:
-        """What stands before the lines of `job`."""
-        ...
+    marks: bool
 
     def event(self, event: events.Event, at: int) -> None:
         """Something happened, after all output that came before it."""
         ...
 
-    def text(self, shown: Shown, lines: bytes) -> None:
-        """Whole lines of an attempt."""
+    def open(self, attempt: Attempt) -> LogView:
+        """An attempt begins."""
         ...
 
-    def tick(self, running: Sequence[Shown]) -> None:
+    def tick(self) -> None:
         """Everything that is known has been written; time has passed."""
         ...
 
 
+class _Log:
+    """A trace that is followed. `stale` is set where it grows, and taken back before it is read."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.stale = True
+        self.text: TraceText
+        self.view: LogView
+
+
 class Viewer:
-    """Implements `View`. Use as a context manager: leaving it waits until all is shown."""
+    """Implements `View`. Use as a context manager: leaving it waits until all is shown.
+
+    If the output cannot be written, the run goes on unseen. Leaving then raises the OSError,
+    unless a reader has just gone away.
+    """
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
-        self._queue: deque[tuple[events.Event, int] | Attempt] = deque()
+        self._queue: deque[tuple[events.Event, int] | _Log] = deque()
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._shown: dict[int, Shown] = {}
+        self._logs: dict[int, _Log] = {}
+        self._running: dict[int, _Log] = {}
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._show, name="viewer", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._closing.set()
         self._wake.set()
         self._thread.join()
+        if self._error and error is None:
+            raise self._error
 
     def event(self, event: events.Event, at: int) -> None:
         """See `View.event`."""
@@ -93,59 +103,76 @@ class Viewer:
 
     def follow(self, attempt: Attempt) -> None:
         """See `View.follow`."""
-        self._queue.append(attempt)
+        self._logs[attempt.id] = log = _Log(attempt)
+        self._queue.append(log)
 
     def changed(self, attempt: Attempt) -> None:
         """See `View.changed`."""
-        if not self._wake.is_set():
-            self._wake.set()
+        if log := self._logs.get(attempt.id):
+            log.stale = True
+            if not self._wake.is_set():
+                self._wake.set()
 
     def _show(self) -> None:
         try:
-            while not self._closing.is_set() or self._queue:
-                self._wake.wait(IDLE)
-                self._wake.clear()
-                self._take_events()
-                while self._read_all():
-                    self._take_events()
-                self._renderer.tick(list(self._shown.values()))
-                self._closing.wait(FRAME)
+            self._show_all()
         except BrokenPipeError:
-            self._queue.clear()  # whoever read us is gone; the jobs go on
+            pass  # whoever read us is gone; the jobs go on
+        except Exception as error:
+            self._error = error
+
+    def _show_all(self) -> None:
+        while not self._closing.is_set() or self._queue:
+            self._wake.wait(IDLE)
+            self._wake.clear()
+            self._take_events()
+            while self._read_stale():
+                self._take_events()
+            self._renderer.tick()
+            self._closing.wait(FRAME)
 
     def _take_events(self) -> None:
         while self._queue:
             item = self._queue.popleft()
-            if isinstance(item, Attempt):
-                prefix = self._renderer.prefix(item.job.name)
-                self._shown[item.id] = Shown(item, prefix, timestamps=self._renderer.timestamps)
+            if isinstance(item, _Log):
+                self._open(item)
                 continue
             event, at = item
             if isinstance(event, events.JobFinished):
                 self._finish(event.job)
             self._renderer.event(event, at)
 
-    def _read_all(self) -> bool:
-        """Show the next lines of every trace in turn; whether there may be more."""
-        more = False
-        for shown in self._shown.values():
-            more |= self._read(shown)
-        return more
+    def _open(self, log: _Log) -> None:
+        renderer = self._renderer
+        log.text = TraceText(
+            log.attempt.directory.trace, timestamps=renderer.timestamps, marks=renderer.marks
+        )
+        log.view = renderer.open(log.attempt)
+        self._running[log.attempt.id] = log
 
-    def _read(self, shown: Shown) -> bool:
-        """Show the next lines of a trace; whether there may be more."""
-        size, lines = shown.feed.read()
-        if lines:
-            self._renderer.text(shown, lines)
-        return size > 0
+    def _read_stale(self) -> bool:
+        """Read on in every trace that has grown, each in turn; whether there may be more."""
+        stale = [log for log in self._running.values() if log.stale]
+        for log in stale:
+            log.stale = False
+            log.stale |= _read(log)
+        return any(log.stale for log in stale)
 
     def _finish(self, job: int) -> None:
         """Show all that is left of a trace that is closed."""
-        shown = self._shown.pop(job, None)
-        if shown is None:
+        self._logs.pop(job, None)
+        log = self._running.pop(job, None)
+        if log is None:
             return
-        while self._read(shown):
+        while _read(log):
             pass
-        rest = shown.feed.rest()
-        if rest:
-            self._renderer.text(shown, rest)
+        log.view.text(log.text.rest())
+        log.view.close()
+
+
+def _read(log: _Log) -> bool:
+    """Show the next of a trace; whether there may be more."""
+    more, text = log.text.read()
+    if text:
+        log.view.text(text)
+    return more

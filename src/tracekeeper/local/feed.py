@@ -1,112 +1,102 @@
-"""Reading a trace while it is written, by whole lines, at the reader's own pace."""
+"""Reading the text of a trace while it is written, at the reader's own pace."""
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
-from tracekeeper.runner.spool import tail
+from tracekeeper.errors import StorageError
 from tracekeeper.trace.lines import Stripper
 from tracekeeper.trace.sections import SectionHider
 
 BLOCK = 1 << 20
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ")
 
 
-class TraceFeed:
-    """The text of one trace. Reads the file, so it may lag without harm.
+class TraceText:
+    """The text of the trace at `path`: what was written, without the headers.
 
-    `prefix` is put before each line, `timestamps` adds the stored times; section marks are left
-    out.
+    Section marks are left out unless `marks`; `timestamps` puts the stored time before each line.
+    Lags without harm: it reads the file, also while another process writes it.
     """
 
-    def __init__(self, path: Path, *, prefix: bytes = b"", timestamps: bool = False) -> None:
+    def __init__(self, path: Path, *, timestamps: bool = False, marks: bool = False) -> None:
         self._path = path
-        self._prefix = prefix
-        self._stripper = Stripper(timestamps=timestamps)
-        self._hider = SectionHider()
         self._offset = 0
-        self._line = b""
+        self._stripper = Stripper(timestamps=timestamps)
+        self._hider = _hider(timestamps=timestamps, marks=marks)
 
-    @property
-    def line(self) -> bytes:
-        """What is known of a line that is not finished, prefix included."""
-        return self._prefix + self._line if self._line else b""
+    def read(self) -> tuple[bool, bytes]:
+        """Whether there may be more of the trace, and the next of its text, split anywhere.
 
-    def read(self) -> tuple[int, bytes]:
-        """How many bytes of the trace were read, and the whole lines they complete."""
+        At the end of the file as it is now, what was only kept back for what may follow is given
+        out too. Raises StorageError where the file cannot be read.
+        """
         block = self._block()
-        text = self._stripper.feed(block) if block else self._stripper.settle()
-        shown = self._hider.feed(text) + (b"" if block else self._hider.settle())
-        return len(block), self._whole_lines(shown)
+        text = self._hider.feed(self._stripper.feed(block))
+        if len(block) == BLOCK:
+            return True, text
+        return False, text + self._hider.feed(self._stripper.settle()) + self._hider.settle()
 
     def rest(self) -> bytes:
-        """Nothing will follow: what is left, as a line."""
-        text = self._line + self._hider.feed(self._stripper.finish()) + self._hider.finish()
-        self._line = b""
-        return self._prefixed(text + b"\n") if text else b""
-
-    def _whole_lines(self, text: bytes) -> bytes:
-        whole, newline, rest = text.rpartition(b"\n")
-        if not newline:
-            self._line += text
-            return b""
-        lines = self._line + whole + newline
-        self._line = rest
-        return self._prefixed(lines)
-
-    def _prefixed(self, lines: bytes) -> bytes:
-        if not self._prefix:
-            return lines
-        return self._prefix + lines[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"
+        """Nothing will follow: what was kept back."""
+        return self._hider.feed(self._stripper.finish()) + self._hider.finish()
 
     def _block(self) -> bytes:
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            block = file.read(BLOCK)
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(self._offset)
+                block = file.read(BLOCK)
+        except OSError as error:
+            raise StorageError(f"cannot read {self._path}: {error.strerror}") from error
         self._offset += len(block)
         return block
 
 
-class PlainLog:
-    """A trace as one text for a person: no headers, no section marks, an unfinished line as far
-    as it is known."""
+class _StampedHider:
+    """Hides section marks in lines that begin with their time: with its line, the time vanishes."""
 
-    def __init__(self, path: Path, *, timestamps: bool = False) -> None:
-        self._feed = TraceFeed(path, timestamps=timestamps)
-        self._shown = b""
+    def __init__(self) -> None:
+        self._hider = SectionHider()
+        self._at_start = True
+        self._stamp = b""
 
-    def news(self) -> Iterator[bytes]:
-        """What has come since the last call."""
-        size = 1
-        while size:
-            size, lines = self._feed.read()
-            if lines:
-                yield self._rest_of(lines)
-                self._shown = b""
-        yield self._rest_of(self._feed.line)
-        self._shown = self._feed.line
+    def feed(self, text: bytes) -> bytes:
+        return b"".join(map(self._line, _LINE.findall(text)))
+
+    def settle(self) -> bytes:
+        return self._stamped(self._hider.settle())
 
     def finish(self) -> bytes:
-        """Nothing will follow: what is left."""
-        return self._rest_of(self._feed.rest())
+        return self._stamped(self._hider.finish())
 
-    def _rest_of(self, text: bytes) -> bytes:
-        """`text`, which begins with what is shown of its first line, without that."""
-        return text[len(self._shown) :]
+    def _line(self, line: bytes) -> bytes:
+        if self._at_start and (stamp := _STAMP.match(line)):
+            self._stamp = stamp[0]
+            line = line[stamp.end() :]
+        self._at_start = line.endswith(b"\n")
+        return self._stamped(self._hider.feed(line))
+
+    def _stamped(self, shown: bytes) -> bytes:
+        if not shown:
+            return b""
+        stamp, self._stamp = self._stamp, b""
+        return stamp + shown
 
 
-class RawLog:
-    """A trace as it was written, byte by byte, without the headers."""
+class _NoHider:
+    """Leaves section marks where they are."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stripper = Stripper()
-        self._offset = 0
+    def feed(self, text: bytes) -> bytes:
+        return text
 
-    def news(self) -> Iterator[bytes]:
-        """What has come since the last call."""
-        for block in tail(self._path, self._offset):
-            self._offset += len(block)
-            yield self._stripper.feed(block)
+    def settle(self) -> bytes:
+        return b""
 
     def finish(self) -> bytes:
-        """Nothing will follow: what is left."""
-        return self._stripper.finish()
+        return b""
+
+
+def _hider(*, timestamps: bool, marks: bool) -> SectionHider | _StampedHider | _NoHider:
+    if marks:
+        return _NoHider()
+    return _StampedHider() if timestamps else SectionHider()
