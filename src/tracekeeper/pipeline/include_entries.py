@@ -98,6 +98,9 @@ class IncludeReader:
         return []
 
     def _local(self, path: str, at: Position) -> list[Location]:
+        if "$[[" in path:
+            self._not_read(f"`include: {path}`", at)
+            return []
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if ".." in parts:
             hint = "paths begin at the root of the project"

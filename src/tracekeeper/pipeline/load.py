@@ -13,6 +13,7 @@ from tracekeeper.pipeline.node import Mapping
 from tracekeeper.pipeline.reader import read
 from tracekeeper.pipeline.reference import resolve_references
 from tracekeeper.pipeline.world import ProjectFiles
+from tracekeeper.pipeline.yaml import NOT_FILLED_IN
 from tracekeeper.problems import Problem
 
 
@@ -91,11 +92,12 @@ def _read(document: Mapping, found: list[Problem]) -> Config | None:
 def _missing_include(problems: list[Problem]) -> tuple[str, bool]:
     """A hint where something may be unknown because a file of the pipeline is not there, and
     whether GitLab would have that file."""
-    unread = next((problem for problem in problems if problem.code == NOT_READ), None)
+    unread = next((problem for problem in problems if problem.code in _UNREAD), None)
     if unread is not None:
-        return f"it may be in the file that is not read at {unread.at}; it is left out", True
+        return f"GitLab may know it from what is not acted on at {unread.at}; left out here", True
     absent = next((problem for problem in problems if problem.code in _ABSENT), None)
     return (f"it may be in the file that is missing at {absent.at}" if absent else ""), False
 
 
+_UNREAD = (NOT_READ, NOT_FILLED_IN)
 _ABSENT = ("missing_file", "syntax", "outside_project")

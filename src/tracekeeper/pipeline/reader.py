@@ -51,7 +51,7 @@ def read(
     The problems are in the order of the file's keywords, with checks of jobs among each other last.
     """
     findings = Findings(problems, elsewhere, unread=unread)
-    document = complete_entries(document) if unread else document
+    document = complete_entries(document, findings) if unread else document
     before = len(problems)
     own = {key: entry for key, entry in document.entries.items() if key in _GLOBAL}
     _check_reserved_names(own, findings)

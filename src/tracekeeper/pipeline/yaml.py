@@ -32,6 +32,9 @@ from tracekeeper.pipeline.scalars import is_date, resolve
 from tracekeeper.pipeline.yaml_errors import explain_bad_utf8, explain_syntax_error
 from tracekeeper.problems import Position, Problem
 
+NOT_FILLED_IN = "inputs_not_filled_in"
+"""The code of the warning about a file whose inputs GitLab would fill in, and this does not."""
+
 _STANDARD = "tag:yaml.org,2002:"
 _TEXT_TAGS = (None, "!", _STANDARD + "str")
 _RESOLVED_TAGS = tuple(_STANDARD + name for name in ("int", "float", "bool", "null"))
@@ -91,7 +94,7 @@ def _config_of(documents: list[Node], file: str, problems: list[Problem]) -> Nod
     ignored = others
     if others and isinstance(first, Mapping) and "spec" in first:
         message = "`spec` is not acted on: inputs are neither checked nor filled in"
-        problems.append(Problem("not_acted_on", message, first.entries["spec"].at, warning=True))
+        problems.append(Problem(NOT_FILLED_IN, message, first.entries["spec"].at, warning=True))
         first, *ignored = others
     for document in ignored:
         message = "this document is ignored: GitLab reads one config document per file"

@@ -115,7 +115,9 @@ def test_a_parent_from_an_include_that_is_missing() -> None:
     _, problems = check("top.yml", files, {})
     parent = problems[1]
     assert (parent.code, parent.warning) == ("unknown_parent", True)
-    assert parent.hint == "it may be in the file that is not read at top.yml:1:11; it is left out"
+    assert (
+        parent.hint == "GitLab may know it from what is not acted on at top.yml:1:11; left out here"
+    )
 
 
 def test_a_parent_from_a_file_that_is_not_there() -> None:
@@ -162,3 +164,29 @@ def test_variables_and_changes_reach_the_includes() -> None:
     )
     assert list(load("top.yml", files, {"A": "b"}, changed=lambda _: ["x"]).jobs) == ["more", "job"]
     assert list(load("top.yml", files, {"A": "b"}, changed=lambda _: []).jobs) == ["job"]
+
+
+def test_what_takes_an_input_is_left_out() -> None:
+    text = """\
+        spec: {inputs: {stage: {default: test}}}
+        ---
+        default: {interruptible: "$[[ inputs.flag ]]"}
+        a: {stage: "$[[inputs.stage]]", script: x}
+        $[[ inputs.name ]]-b: {script: x}
+        .c: {script: [x, "$[[ inputs.flag ]]"]}
+        d: {extends: .c}
+        e:
+          script: x
+          parallel: &both {matrix: [{X: [y, z]}]}
+        f:
+          script: x
+          parallel: *both
+          needs: [{job: e, parallel: {matrix: [{X: "$[[ matrix.X ]]"}]}}]
+        include: [{local: "$[[ inputs.file ]].yml"}]
+        """
+    config = load("top.yml", Files({"top.yml": dedent(text)}), {})
+    assert list(config.jobs) == ["e", "f"]
+    assert [(w.code, w.at.line) for w in config.warnings] == [
+        ("inputs_not_filled_in", 1), ("left_out", 3), ("left_out", 4), ("left_out", 5),
+        ("left_out", 7), ("include_not_read", 15),
+    ]  # fmt: skip

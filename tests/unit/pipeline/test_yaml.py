@@ -149,7 +149,7 @@ def test_an_unknown_anchor_is_named_with_the_nearest() -> None:
 
 
 def test_anchors_end_with_their_document() -> None:
-    parsed("spec: &x 1\n---\na: *x\n", "unknown_anchor", "not_acted_on")
+    parsed("spec: &x 1\n---\na: *x\n", "unknown_anchor", "inputs_not_filled_in")
 
 
 def test_an_alias_inside_its_own_anchor_is_an_error() -> None:
@@ -211,13 +211,15 @@ def test_an_unquoted_date_is_text_with_a_warning() -> None:
 
 def test_a_header_is_not_acted_on(any_parse: Parse) -> None:
     text = "spec:\n  inputs: {a: }\n---\njob: 1\n"
-    assert parsed(text, "not_acted_on", parse=any_parse) == {"job": 1}
+    assert parsed(text, "inputs_not_filled_in", parse=any_parse) == {"job": 1}
     assert only_problem(text).at == at(1, 1)
 
 
 def test_further_documents_are_ignored() -> None:
     assert parsed("a: 1\n---\nb: 1\n", "ignored_document") == {"a": 1}
-    assert parsed("spec: {}\n---\nb: 1\n---\nc: 1", "not_acted_on", "ignored_document") == {"b": 1}
+    assert parsed("spec: {}\n---\nb: 1\n---\nc: 1", "inputs_not_filled_in", "ignored_document") == {
+        "b": 1
+    }
 
 
 def test_a_document_mark_alone_is_no_document() -> None:

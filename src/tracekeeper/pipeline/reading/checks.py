@@ -25,7 +25,7 @@ def check_jobs(jobs: Jobs, stages: Sequence[str], findings: Findings) -> None:
     if jobs and all(job.config.stage in (FIRST_STAGE, LAST_STAGE) for job in jobs.values()):
         first = next(iter(jobs.values()))
         message = "a pipeline with jobs in `.pre` and `.post` alone never runs"
-        findings.error("no_regular_stage", message, first.config.at, "add a job in another stage")
+        findings.warn("no_regular_stage", message, first.config.at, "add a job in another stage")
 
 
 def _check_stage(job: ReadJob, stages: Sequence[str], findings: Findings) -> None:

@@ -4,31 +4,59 @@ A job that cannot be known in full is left out, and so is every job that needs i
 without the other would be another pipeline than the one that was written.
 """
 
+import re
 from collections.abc import Iterator
 
 from tracekeeper.pipeline.config import LAST_STAGE
-from tracekeeper.pipeline.node import Mapping, Node, Reference, Sequence
+from tracekeeper.pipeline.node import Entry, Mapping, Node, Reference, Scalar, Sequence
 from tracekeeper.pipeline.reading.checks import Jobs, Links
 from tracekeeper.pipeline.reading.findings import Findings
 from tracekeeper.pipeline.reading.jobs import WORK, ReadJob
 
+_INPUT = re.compile(r"\$\[\[\s*(?!matrix\b)")
+"""Matrix expressions in ``needs`` look alike, and are filled in."""
 
-def complete_entries(document: Mapping) -> Mapping:
-    """`document` without what kept an ``extends`` or a reference, which could not be resolved."""
-    complete = {key: e for key, e in document.entries.items() if not _is_incomplete(e.value)}
+
+def complete_entries(document: Mapping, findings: Findings) -> Mapping:
+    """`document` without what kept an ``extends``, a reference or an input.
+
+    Of the first two it has been said where they stand.
+    """
+    complete = {}
+    for entry in document:
+        if _takes_input(entry):
+            _name_input(entry, findings)
+        elif not _is_incomplete(entry.value):
+            complete[entry.key] = entry
     return Mapping(complete, document.at)
 
 
+def _takes_input(entry: Entry) -> bool:
+    texts = (node.text for node in _inside(entry.value) if isinstance(node, Scalar))
+    return any(map(_INPUT.search, (entry.key, *texts)))
+
+
+def _name_input(entry: Entry, findings: Findings) -> None:
+    if not entry.key.startswith("."):
+        message = f"`{entry.key}` is left out: it has inputs, which are not filled in"
+        findings.warn("left_out", message, entry.at)
+
+
 def _is_incomplete(node: Node) -> bool:
-    return (isinstance(node, Mapping) and "extends" in node) or _has_reference(node)
+    if isinstance(node, Mapping) and "extends" in node:
+        return True
+    return any(isinstance(inner, Reference) for inner in _inside(node))
 
 
-def _has_reference(node: Node) -> bool:
+def _inside(node: Node) -> Iterator[Node]:
+    """`node` and all that is in it."""
+    yield node
     if isinstance(node, Mapping):
-        return any(_has_reference(entry.value) for entry in node)
-    if isinstance(node, Sequence):
-        return any(map(_has_reference, node.items))
-    return isinstance(node, Reference)
+        for entry in node:
+            yield from _inside(entry.value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _inside(item)
 
 
 def complete_jobs(jobs: Jobs, findings: Findings) -> dict[str, ReadJob]:

@@ -21,7 +21,7 @@ AT = Position("f", 1, 1)
         ("a: {script: x, stage: tset}", ["1:23 unknown_stage"]),
         ("stages: [build]\na: {script: x}", ["2:1 unknown_stage"]),
         ("stages: []\na: {script: x}", ["2:1 unknown_stage"]),
-        ("a: {script: x, stage: .pre}", ["1:1 no_regular_stage"]),
+        ("a: {script: x, stage: .pre}", ["1:1 no_regular_stage warning"]),
         ("a: {script: x, stage: .post}\nb: {script: x}", []),
         ("a: {script: x, needs: [a]}", ["1:24 need_of_itself"]),
         ("a: {script: x, needs: [b]}", ["1:24 unknown_job"]),
