@@ -13,7 +13,7 @@ from tracekeeper.pipeline.reading.checks import Jobs, Links
 from tracekeeper.pipeline.reading.findings import Findings
 from tracekeeper.pipeline.reading.jobs import WORK, ReadJob
 
-_INPUT = re.compile(r"\$\[\[\s*(?!matrix\b)")
+_INPUT = re.compile(r"\$\[\[(?!\s*matrix\b)")
 """Matrix expressions in ``needs`` look alike, and are filled in."""
 
 
