@@ -2,8 +2,8 @@
 
     python bench/trace.py [LINES]
 
-Prints million lines per second, the best of three, and what memory the peak of a run takes above
-that of the imported program. Each run is a process of its own.
+Prints million lines per second, by the clock and by processor time, the best of three; and by how
+much memory a run's peak is above that of the program before it. Each run is a process of its own.
 """
 
 import resource
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tracekeeper.runner.spool import Spool, tail
 from tracekeeper.trace.chain import Chain
+from tracekeeper.trace.format import HEADER_SIZE
 from tracekeeper.trace.lines import Stripper
 from tracekeeper.trace.masker import Masks
 
@@ -73,11 +74,11 @@ def record(reads: Iterator[bytes], directory: Path) -> None:
 
 def strip(directory: Path) -> None:
     """From the trace on disk to the text a person reads."""
-    stripper = Stripper(b"job | ")
-    lines = sum(stripper.feed(block).count(b"\n") for block in tail(directory / "trace"))
-    lines += stripper.finish().count(b"\n")
-    if lines != lines_wanted():
-        raise SystemExit(f"{lines} lines came out")
+    prefix, trace = b"job | ", directory / "trace"
+    stripper = Stripper(prefix)
+    size = sum(len(stripper.feed(block)) for block in tail(trace)) + len(stripper.finish())
+    if size != trace.stat().st_size - lines_wanted() * (HEADER_SIZE - len(prefix)):
+        raise SystemExit(f"{size} bytes came out")
 
 
 def single_lines() -> Iterator[bytes]:
@@ -99,28 +100,32 @@ def one_run(name: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory) / "spool"
         if RUNS[name] is strip:
-            record(plain_lines(65536), place)
+            record(plain_lines(65536), place)  # its peak hides the stripper's, which is far lower
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
+        clock, processor = time.perf_counter(), time.process_time()
         RUNS[name](place)
-        seconds = time.perf_counter() - start
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        clock, processor = time.perf_counter() - clock, time.process_time() - processor
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(clock, processor, memory / 1024)
 
 
-def measure(name: str) -> tuple[float, int]:
-    """The best time of several processes, and the most memory."""
+def measure(name: str) -> tuple[float, float, float]:
+    """The best times of several processes, and the most memory in MiB."""
     command = [sys.executable, __file__, name, str(lines_wanted())]
     outputs = [
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         for _ in range(ROUNDS)
     ]
-    return min(float(seconds) for seconds, _ in outputs), max(int(kib) for _, kib in outputs)
+    clock, processor, memory = zip(*(map(float, output) for output in outputs), strict=True)
+    return min(clock), min(processor), max(memory)
 
 
 def main() -> None:
+    print(f"{'':38}{'M lines/s':>12}{'of processor':>14}{'MiB':>8}")
     for name in RUNS:
-        seconds, kib = measure(name)
-        print(f"{name:38}{lines_wanted() / seconds / 1e6:8.1f} M lines/s{kib / 1024:8.1f} MiB")
+        clock, processor, memory = measure(name)
+        lines = lines_wanted() / 1e6
+        print(f"{name:38}{lines / clock:12.1f}{lines / processor:14.1f}{memory:8.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,9 +52,9 @@ _TOKEN: Alphabet = re.compile(rb"[A-Za-z0-9._=-]+")
 _VALUE: Alphabet = re.compile(rb"[^?&\x00-\x20\x7f]+")
 _PARAMETER = re.compile(
     rb"[?&](?:private_token|authenticity_token|rss_token"
-    rb"|x-amz-signature|x-amz-credential|x-amz-security-token)=",
-    re.IGNORECASE,
+    rb"|x-amz-signature|x-amz-credential|x-amz-security-token)="
 )
+"""To be searched for in lower case."""
 _LONGEST_PARAMETER = len(b"?x-amz-security-token=")
 _PARAMETER_BYTES = frozenset(b"?&=_-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
@@ -117,7 +117,7 @@ class Masks:
                 token_start, token_end = token.span()
                 found.append((token_start, token_end))
         value_end = -1
-        for key in _PARAMETER.finditer(text) if has_parameters(text) else ():
+        for key in _PARAMETER.finditer(text.lower()) if has_parameters(text) else ():
             if value := _VALUE.match(text, key.end()):
                 value_end = value.end()
                 found.append(value.span())
