@@ -134,7 +134,9 @@ class JobFinished(Event, frozen=True, kw_only=True):
 
 
 class Output(Event, frozen=True, kw_only=True):
-    """A job wrote something. All texts of one `job` in order are its whole output."""
+    """A job's log goes on, also in the middle of a line. All texts of one `job` in order are
+    exactly what `tracekeeper logs --raw` gives: section marks and control sequences are in them;
+    with `--timestamps`, so is the time of each line."""
 
     job: JobId
     name: JobName
@@ -142,11 +144,14 @@ class Output(Event, frozen=True, kw_only=True):
 
 
 class Preview(Event, frozen=True, kw_only=True):
-    """The line a job has not finished yet. It is shown, not kept; each one replaces the last."""
+    """What is known beyond the output so far, of a line that is not finished. It is not kept yet;
+    each one replaces the last, and the next output replaces it."""
 
     job: JobId
     name: JobName
-    text: Annotated[str, Meta(description="the line so far, masked; empty takes it back")]
+    text: Annotated[
+        str, Meta(description="masked, `…` for what masking holds back; empty takes it back")
+    ]
 
 
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):

@@ -8,11 +8,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 import tracekeeper
 from tracekeeper.errors import InvalidPipeline, TracekeeperError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -26,6 +30,8 @@ COMMANDS = {
     "logs": "Show the log of a job, also while it runs.",
     "completion": "Print the completion script of a shell.",
 }
+HIDDEN = "_complete"
+"""What the completion scripts call."""
 
 
 class LazyGroup(click.Group):
@@ -37,21 +43,33 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, from the module of the same name."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in (*COMMANDS, HIDDEN):
             return None
-        command: click.Command = import_module(f"tracekeeper.cli.{cmd_name}").command
+        module = import_module(f"tracekeeper.cli.{cmd_name.removeprefix('_')}")
+        command: click.Command = module.command
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that `args` begin with. Raises UsageError with the nearest name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in (*COMMANDS, HIDDEN) and not args[0].startswith("-"):
             from tracekeeper.pipeline.nearest import did_you_mean
 
             hint = did_you_mean(args[0], COMMANDS) or "`tracekeeper --help` names the commands"
             raise UsageError(f"there is no command '{args[0]}'", hint=hint)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """The commands and options that begin with `incomplete`, without importing them."""
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=text)
+            for name, text in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands with their short help, without importing them."""

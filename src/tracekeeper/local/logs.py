@@ -63,7 +63,9 @@ def kept_logs(data: DataDirectory, *, job: str = "", run: int = 0) -> list[KeptL
 
 def followed_logs(data: DataDirectory, *, job: str = "", run: int = 0) -> Iterator[KeptLog]:
     """Like `kept_logs`, and then those that come, each once, as long as the run goes on or, with
-    `job`, as long as that job can have further attempts. Waits for a job that is planned."""
+    `job`, as long as that job can have further attempts. Waits for a job that is planned.
+
+    Raises UsageError where there is none in the end."""
     directory = data.run(run) if run else max(data.runs(), key=lambda run: run.number, default=None)
     if directory is None or not directory.locked() or not _plans(directory, job):
         yield from kept_logs(data, job=job, run=run)
@@ -78,6 +80,8 @@ def followed_logs(data: DataDirectory, *, job: str = "", run: int = 0) -> Iterat
                 yield log
         if goes_on:
             sleep(POLL)
+    if not shown:
+        yield from kept_logs(data, job=job, run=directory.number)
 
 
 def _named(job: str, logs: Sequence[KeptLog]) -> list[KeptLog]:
