@@ -22,6 +22,9 @@ MAX_BODY = 64 * 1024 * 1024
 """An answer that is read whole; the largest, a list of all containers, has a few megabytes."""
 
 
+_CUT = "the connection to the Docker Engine ended before its answer was complete"
+
+
 class Timeouts(msgspec.Struct, frozen=True):
     """Seconds: until an answer begins, and between two pieces of it."""
 
@@ -111,7 +114,7 @@ class Response:
                 return
             data = await _read(self._connection, silence)
             if not data:
-                raise ConnectionLost("the connection to the Docker Engine ended in mid-answer")
+                raise ConnectionLost(_CUT)
 
     async def raw(self) -> AsyncGenerator[bytes, None]:
         """What follows after the protocol was switched (101), until the other side finishes."""
@@ -194,17 +197,21 @@ async def _head(connection: Connection, parser: h11.Connection, timeout: float |
         if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
             return event
         if not isinstance(event, h11.InformationalResponse):
-            raise ConnectionLost("the connection to the Docker Engine ended without an answer")
+            raise ConnectionLost(_CUT)
 
 
 async def _next_event(
     connection: Connection, parser: h11.Connection, timeout: float | None
 ) -> h11.Event:
+    data = None
     try:
         while (event := parser.next_event()) is h11.NEED_DATA:
-            parser.receive_data(await _read(connection, timeout))
+            data = await _read(connection, timeout)
+            parser.receive_data(data)
     except h11.RemoteProtocolError as error:
-        raise ConnectionLost(f"the Docker Engine's answer broke off: {error}") from error
+        if data == b"":
+            raise ConnectionLost(_CUT) from error
+        raise ConnectionLost(f"what answers is no Docker Engine: {error}") from error
     assert isinstance(event, h11.Event), "one request, one answer: the parser never pauses"
     return event
 

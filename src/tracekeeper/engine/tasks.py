@@ -1,10 +1,13 @@
-"""Small tools for tasks that must end in order."""
+"""Small tools for tasks: ending in order, and trying again."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
@@ -36,3 +39,25 @@ async def first(*works: Coroutine[Any, Any, T]) -> T:
         return next(iter(done)).result()
     finally:
         await end(*tasks)
+
+
+class Backoff:
+    """Longer and longer pauses between attempts, and an end to `patience` (seconds)."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self.reset()
+
+    def reset(self) -> None:
+        """Things go on."""
+        self._pause = _FIRST_PAUSE
+        self._until: float | None = None
+
+    async def pause(self, error: Exception | None = None) -> None:
+        """Pause. Raises `error` if there have been nothing but errors for too long."""
+        if error is not None:
+            self._until = self._until or time.monotonic() + self._patience
+            if time.monotonic() > self._until:
+                raise error
+        await asyncio.sleep(self._pause)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)

@@ -166,6 +166,7 @@ def _first_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow_module, "FIRST_TAIL", follow_module.FIRST_TAIL)
 
 
+@pytest.mark.timeout(1800)
 def test_random_cuts(faults_seed: int, faults_full: bool) -> None:
     count = FULL if faults_full else SAMPLE
     wrong = [seed for seed in range(faults_seed, faults_seed + count) if not exact(seed)]

@@ -152,6 +152,16 @@ def test_a_log_that_was_replaced_is_in_doubt() -> None:
     assert (wants(follow), follow.doubt) == (None, LOST)
 
 
+def test_a_reading_is_settled_once_it_has_reached_the_position() -> None:
+    first = Follow(NONCE)
+    first.feed(entry(0, b"one\n") + entry(1, b"two\n"))
+    second = Follow(NONCE, first.position)
+    second.feed(entry(0, b"one\n"))
+    settled = [first.settled, second.settled]
+    second.feed(entry(1, b"two\n"))
+    assert [*settled, second.settled] == [True, False, True]
+
+
 def test_a_later_step_goes_on_from_the_position_of_the_one_before() -> None:
     script = Follow(NONCE)
     log = entry(0, b"one\n") + entry(1, END)

@@ -6,7 +6,6 @@ start as well, shows unfinished lines; it is never the record.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -17,7 +16,7 @@ from tracekeeper.engine.containers import Waiting
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
 from tracekeeper.engine.models import ContainerState
-from tracekeeper.engine.tasks import end
+from tracekeeper.engine.tasks import Backoff, end
 from tracekeeper.errors import EngineError
 from tracekeeper.runner.executors.base import Output
 from tracekeeper.runner.executors.preview import Preview
@@ -26,7 +25,6 @@ PATIENCE = 60.0
 """Seconds for an engine that cannot be reached to come back."""
 EXIT_DELAY = 0.5
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 class StartRefused(EngineError):
@@ -60,7 +58,7 @@ class ContainerRun:
         self._follow = follow
         self._output = output
         self._preview = Preview(output, nonce)
-        self._backoff = _Backoff()
+        self._backoff = Backoff(PATIENCE)
 
     async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
@@ -110,10 +108,11 @@ class ContainerRun:
                 self._container, follow=want.follow, tail=want.tail
             ) as chunks:
                 async for chunk in chunks:
-                    self._backoff.reset()
                     self._deliver(self._follow.feed(chunk))
                     if self._follow.short:
                         break
+                    if self._follow.settled:
+                        self._backoff.reset()
         except (ConnectionLost, EngineUnreachable) as error:
             broken = True
             await self._backoff.pause(error)
@@ -140,24 +139,3 @@ class ContainerRun:
             finally:
                 await end(task)
                 self._preview.end()
-
-
-class _Backoff:
-    """Longer and longer pauses between attempts, and an end to patience with an error."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """The engine has answered."""
-        self._pause = _FIRST_PAUSE
-        self._until: float | None = None
-
-    async def pause(self, error: EngineError | None = None) -> None:
-        """Pause. Raises `error` if there have been nothing but errors for too long."""
-        if error is not None:
-            self._until = self._until or time.monotonic() + PATIENCE
-            if time.monotonic() > self._until:
-                raise error
-        await asyncio.sleep(self._pause)
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.credentials import registry_auth
-from tracekeeper.engine.errors import EngineRefused
+from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.position import Position
 from tracekeeper.engine.references import parse
-from tracekeeper.engine.tasks import end, to_its_end
+from tracekeeper.engine.tasks import Backoff, end, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec, JobPayload, Step
@@ -33,6 +33,10 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 LAST_WORDS = 10.0
 """Seconds for a killed container's output to arrive."""
+
+CLEANUP_PATIENCE = 10.0
+"""Seconds for an engine to come back when all that is left to do is to clean up. What stays
+behind is removed by a later run."""
 
 LOG_CONFIG = {
     "Type": "json-file",
@@ -138,15 +142,23 @@ class DockerExecutor:
     async def cleanup(self) -> None:
         """Remove the container, the services with their volumes, and the network."""
         if self._engine is None:
-            return
+            return None
+        backoff = Backoff(CLEANUP_PATIENCE)
         try:
-            if self._container:
-                await self._engine.containers.remove(self._container)
-            if self._services is not None:
-                await self._services.remove()
+            while True:
+                try:
+                    return await self._remove(self._engine)
+                except (ConnectionLost, EngineUnreachable) as error:
+                    await backoff.pause(error)
         finally:
             self._engine.close()
             self._engine = None
+
+    async def _remove(self, engine: Engine) -> None:
+        if self._container:
+            await engine.containers.remove(self._container)
+        if self._services is not None:
+            await self._services.remove()
 
     @property
     def _connected(self) -> Engine:
