@@ -260,7 +260,7 @@ class DockerExecutor:
     async def _result(self, ended: Ended) -> StepResult:
         status, state = ended.exit_status, ended.state
         if status is None and not await self._has_begun():
-            raise not_begun(state, "", self._started)
+            raise not_begun(state, self._started)
         return StepResult(
             exit_code=state.exit_code if status is None else status,
             complete=not ended.doubt,

@@ -54,9 +54,9 @@ def not_started(reason: str, subject: Subject) -> JobError:
     return _no_shell(subject)
 
 
-def not_begun(state: ContainerState, last_words: str, subject: Subject) -> JobError:
+def not_begun(state: ContainerState, subject: Subject) -> JobError:
     """The container ran, but the script in it never began."""
-    if subject.is_foreign and (_FORMAT in last_words or not last_words):
+    if subject.is_foreign:
         return _wrong_platform(subject)
     if subject.entrypoint:
         return _configuration(

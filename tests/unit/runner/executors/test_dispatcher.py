@@ -1,0 +1,57 @@
+import io
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tracekeeper.engine.marker import EndMarker
+from tracekeeper.runner.executors import dispatcher
+
+SHELLS = [
+    [path, *rest]
+    for name, *rest in (("bash",), ("dash",), ("busybox", "sh"))
+    if (path := shutil.which(name))
+]
+
+
+def run(shell: list[str], script: bytes, directory: Path) -> tuple[int, bytes, EndMarker]:
+    """The dispatcher, in a directory of ours instead of the container's."""
+    with tarfile.open(fileobj=io.BytesIO(dispatcher.step_archive(script, "ab" * 16))) as tar:
+        tar.extractall(directory, filter="data")
+    text = dispatcher.COMMAND[-1].replace(dispatcher.DIRECTORY, f"{directory}/.tracekeeper")
+    done = subprocess.run([*shell, "-c", text], capture_output=True, check=False, timeout=60)
+    assert done.stderr == b""
+    marker = EndMarker("ab" * 16)
+    return done.returncode, marker.scan(done.stdout), marker
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=str)
+@pytest.mark.parametrize(
+    ("script", "status", "output"),
+    [
+        (b"", 0, b""),
+        (b"echo out; echo err >&2; printf rest; exit 7", 7, b"out\nerr\nrest"),
+        (b"kill -KILL $$", 137, None),
+        (b"read line || echo no stdin", 0, b"no stdin\n"),
+        (b"trap 'exit 3' INT; kill -INT $$; exit 4", 3, b""),
+        (b"exec >/dev/null 2>&1", 0, b""),
+    ],
+)
+def test_the_marker_follows_the_output(
+    shell: list[str], script: bytes, status: int, output: bytes | None, tmp_path: Path
+) -> None:
+    code, found, marker = run(shell, script, tmp_path)
+    assert (code, marker.status) == (status, status)
+    assert output is None or found == output
+    assert (tmp_path / ".tracekeeper/begun").exists()
+
+
+def test_any_user_may_read_and_write() -> None:
+    archive = dispatcher.directories_archive("/builds", "/builds/project")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        found = {info.name: (info.isdir(), info.mode) for info in tar}
+    assert found == dict.fromkeys([".tracekeeper", "builds", "builds/project"], (True, 0o777))
+    with tarfile.open(fileobj=io.BytesIO(dispatcher.step_archive(b"x", "n"))) as tar:
+        assert {info.mode for info in tar} == {0o666}

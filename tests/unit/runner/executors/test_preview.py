@@ -1,0 +1,112 @@
+import asyncio
+from collections.abc import AsyncIterator
+from struct import pack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.marker import prefix
+from tracekeeper.runner.executors import preview
+from tracekeeper.runner.executors.preview import PIECE, Preview, UnfinishedLine
+
+NONCE = "ab" * 16
+
+
+@given(st.lists(st.binary(max_size=30)))
+def test_the_unfinished_line_is_what_follows_the_last_newline(chunks: list[bytes]) -> None:
+    line = UnfinishedLine()
+    for chunk in chunks:
+        line.feed(chunk)
+    assert line.text == b"".join(chunks).rpartition(b"\n")[2]
+
+
+@pytest.mark.parametrize("size", [1, 1000, PIECE, 3 * PIECE + 5])
+def test_pieces_that_the_log_has_do_not_count(size: int) -> None:
+    line = UnfinishedLine()
+    data = b"x" * (5 * PIECE) + b"rest"
+    for start in range(0, len(data), size):
+        line.feed(data[start : start + size])
+        assert len(line.text) < PIECE
+    assert line.text == b"rest"
+
+
+class Shown:
+    """An output that notes previews."""
+
+    def __init__(self) -> None:
+        self.previews: list[bytes] = []
+        self.changed = asyncio.Event()
+
+    def write(self, data: bytes, *, at: int | None = None) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def preview(self, data: bytes) -> None:
+        self.previews.append(data)
+        self.changed.set()
+
+
+async def frames(*texts: bytes) -> AsyncIterator[bytes]:
+    for text in texts:
+        yield pack(">BxxxI", 1, len(text)) + text
+
+
+@pytest.fixture(autouse=True)
+def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preview, "DELAY", 0.001)
+
+
+def test_a_prompt_is_shown_until_the_log_goes_on() -> None:
+    async def main() -> None:
+        output = Shown()
+        shown = Preview(output, NONCE)
+        await shown.show(frames(b"line\nConti", b"nue? "))
+        await output.changed.wait()
+        assert output.previews == [b"Continue? "]
+        output.changed.clear()
+        shown.withdraw()
+        assert output.previews == [b"Continue? ", b""]
+        output.changed.clear()
+        await output.changed.wait()  # still unfinished: shown again
+        shown.end()
+        assert output.previews == [b"Continue? ", b"", b"Continue? ", b""]
+
+    asyncio.run(main())
+
+
+def test_nothing_is_shown_of_finished_lines_and_of_the_marker() -> None:
+    async def main() -> None:
+        output = Shown()
+        shown = Preview(output, NONCE)
+        await shown.show(frames(b"line\n", prefix(NONCE) + b"0"))
+        await asyncio.sleep(0.01)
+        shown.withdraw()
+        shown.end()
+        assert output.previews == []
+
+    asyncio.run(main())
+
+
+def test_the_end_cancels_what_would_be_shown() -> None:
+    async def main() -> None:
+        output = Shown()
+        shown = Preview(output, NONCE)
+        await shown.show(frames(b"prompt"))
+        shown.end()
+        await asyncio.sleep(0.01)
+        assert output.previews == []
+
+    asyncio.run(main())
+
+
+def test_a_broken_attach_costs_the_preview_only() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b""
+        raise ConnectionLost("broke")
+
+    async def main() -> None:
+        await Preview(Shown(), NONCE).show(broken())
+
+    asyncio.run(main())
