@@ -23,6 +23,7 @@ so that it can be seen that the job itself ended without a newline.
 
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 
 HEADER_SIZE = 32
 MAX_PIECE = 8 * 1024
@@ -41,8 +42,14 @@ class Stream(IntEnum):
 
 def header(at: int, stream: int, *, continued: bool = False) -> bytes:
     """The header of a piece of `stream`, written at `at` microseconds since the epoch."""
-    time = (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")
-    return b"%sZ %02xO%c" % (time.encode(), stream, b"+" if continued else b" ")
+    second, microseconds = divmod(at, 1_000_000)
+    mark = b"+" if continued else b" "
+    return b"%b.%06dZ %02xO%b" % (_second(second), microseconds, stream, mark)
+
+
+@lru_cache(maxsize=8)
+def _second(since_epoch: int) -> bytes:
+    return (_EPOCH + timedelta(seconds=since_epoch)).isoformat().encode()
 
 
 def time_of(header: bytes) -> int:

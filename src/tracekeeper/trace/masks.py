@@ -78,9 +78,9 @@ class Masks:
         "context",
         "longest",
         "prefixes",
+        "sampler",
         "values",
         "within_lines",
-        "words",
     )
 
     def __init__(
@@ -92,7 +92,7 @@ class Masks:
         self.longest = max(map(len, self.values), default=0)
         self.context = max(_LONGEST_PARAMETER, *map(len, self.prefixes), 0)
         self.within_lines = not any(b"\n" in word for word in words)
-        self.words = Sampler(words)
+        self.sampler = Sampler(words)
         self._every = BytesAhoCorasick([word[:HEAD] for word in words], MatchKind.Standard)
         first = re.escape(bytes({value[0] for value in self.values if len(value) > 1}))
         self._first = re.compile(b"[" + first + b"]" if first else b"(?!)")
@@ -100,7 +100,7 @@ class Masks:
 
     def is_clean(self, text: bytes) -> bool:
         """Whether no secret is or begins in `text`, as far as it goes."""
-        return not (self.words.sample(text) or has_parameters(text))
+        return not (self.sampler.sample(text) or has_parameters(text))
 
     def spans(self, text: bytes) -> tuple[list[Span], Alphabet | None]:
         """The secrets in `text`, sorted; and the alphabet of the last one if it may go on."""

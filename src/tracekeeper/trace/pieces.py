@@ -24,15 +24,12 @@ class Pieces:
     `headers` and `newlines` count the bytes added to the text.
     """
 
-    __slots__ = ("_header", "_header_of", "_lines", "_unfinished", "headers", "newlines")
+    __slots__ = ("_lines", "_unfinished", "headers", "newlines")
 
     def __init__(self) -> None:
         self._lines: dict[int, _Line] = {}
         # The line in which the trace ends: the next piece has to end it first.
         self._unfinished: _Line | None = None
-        # The header made last, since the next is often the same.
-        self._header_of: tuple[int, int, bool] | None = None
-        self._header = b""
         self.headers = 0
         self.newlines = 0
 
@@ -93,9 +90,10 @@ class Pieces:
 
     def _whole_lines(self, line: _Line, text: bytes, at: int, parts: list[bytes]) -> None:
         self._begin(line, parts)
-        between = b"\n" + self._header_at(at, line.stream)
-        body = text[:-1].replace(b"\n", between)
-        self.headers += len(body) + 1 - len(text)
+        body = text[:-1]
+        if b"\n" in body:
+            body = body.replace(b"\n", b"\n" + header(at, line.stream))
+            self.headers += len(body) + 1 - len(text)
         parts += body, b"\n"
         line.begun = False
         self._unfinished = None
@@ -110,14 +108,8 @@ class Pieces:
         if self._unfinished:
             parts.append(b"\n")
             self.newlines += 1
-        parts.append(self._header_at(line.at, line.stream, continued=line.begun))
+        parts.append(header(line.at, line.stream, continued=line.begun))
         self.headers += HEADER_SIZE
-
-    def _header_at(self, at: int, stream: int, *, continued: bool = False) -> bytes:
-        if self._header_of != (at, stream, continued):
-            self._header_of = at, stream, continued
-            self._header = header(at, stream, continued=continued)
-        return self._header
 
 
 def _character_start(text: bytes, at: int) -> int:

@@ -41,7 +41,7 @@ class Replacer:
         if has_parameters(text) or self._collisions.sample(text):
             return None
         count = 0
-        while found := self._masks.words.sample(text):
+        while found := self._masks.sampler.sample(text):
             if not found <= self._replaceable:
                 return None
             for i in found:
