@@ -1,7 +1,9 @@
 """The coordinator of a local run: artifacts and caches are files in the data directory."""
 
+import errno
 import gzip
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from tracekeeper.local.data import JobDirectory
 from tracekeeper.protocol.payload import ArtifactSpec, CacheSpec, Dependency
 from tracekeeper.runner.coordinator import FetchedCache
 from tracekeeper.workspace.cache import CacheStore
+from tracekeeper.workspace.disk import CHUNK, storing, written_whole
 from tracekeeper.workspace.dotenv import parse_dotenv
 
 
@@ -33,13 +36,15 @@ class ArtifactStore:
         return self._dotenv.get(job_id, {})
 
     def keep(self, job: JobDirectory, spec: ArtifactSpec, archive: Path) -> None:
-        """Move `archive` to the job's directory. Raises WorkspaceError for a bad report."""
+        """Move `archive` to the job's directory.
+
+        Raises WorkspaceError for a bad report, StorageError where it cannot be kept.
+        """
         variables = parse_dotenv(_unzipped(archive)) if spec.artifact_type == "dotenv" else {}
-        job.artifacts.mkdir(exist_ok=True)
         kind = "artifacts" if spec.artifact_type == "archive" else spec.artifact_type
         suffix = {"gzip": "gz"}.get(spec.artifact_format, spec.artifact_format)
         kept = job.artifacts / f"{kind}.{suffix}"
-        os.replace(archive, kept)
+        _move(archive, kept)
         if spec.artifact_type == "archive":
             self._archives.setdefault(job.job_id, []).append(kept)
         self._dotenv.setdefault(job.job_id, {}).update(variables)
@@ -79,6 +84,20 @@ class LocalCoordinator:
     def keep_cache(self, spec: CacheSpec, archive: Path) -> None:
         """Keep `archive` under the key of `spec`."""
         self._caches.store(spec.key, archive)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file, also to another file system. Raises StorageError."""
+    with storing(str(target)):
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.replace(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with source.open("rb") as reader, written_whole(target) as writer:
+                shutil.copyfileobj(reader, writer, CHUNK)
+            source.unlink()
 
 
 def _unzipped(archive: Path) -> bytes:

@@ -51,7 +51,7 @@ async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
             left.append(f"{await _remove_from_engine(data, run)} things on its Docker Engine")
         except EngineError as error:
             troubles.append(f"what it left at {run.engine} is still there: {error.message}")
-    done = f"run {run.number} was killed; it is cleaned up now: {', '.join(left)}"
+    done = f"run {run.number} was killed, or could not clean up; removed now: {', '.join(left)}"
     return "; but ".join([done, *troubles])
 
 

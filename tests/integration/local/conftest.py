@@ -20,26 +20,30 @@ Event = dict[str, Any]
 
 
 class Run:
-    """A `tracekeeper run --json` that goes on, or has ended."""
+    """A `tracekeeper run` that goes on, or has ended. Its `events`, or the lines it `printed`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], *, json: bool) -> None:
         self.process = process
+        self._json = json
+        self.printed: list[str] = []
         self.events: list[Event] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def until(self, wanted: Callable[[Event], bool]) -> Event:
-        """Wait for an event, whenever it came."""
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until what has come fulfils `condition`."""
         with self._news:
-            found = self._news.wait_for(lambda: self._find(wanted) or not self.alive, TIME_LIMIT)
-            event = self._find(wanted)
-        assert found and event is not None, self.events
-        return event
+            assert self._news.wait_for(lambda: condition() or not self.alive, TIME_LIMIT)
+            assert condition(), (self.events, self.printed)
+
+    def until(self, wanted: Callable[[Event], bool]) -> None:
+        """Wait for an event, whenever it came."""
+        self.wait(lambda: any(map(wanted, self.events)))
 
     def until_output(self, text: str, *, count: int = 1) -> None:
         """Wait until jobs have written `text` so often."""
-        self.until(lambda _: self.output().count(text) >= count)
+        self.wait(lambda: self.output().count(text) >= count)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -92,14 +96,14 @@ class Run:
     def warnings(self) -> list[str]:
         return [event["message"] for event in self.of_type("warning")]
 
-    def _find(self, wanted: Callable[[Event], bool]) -> Event | None:
-        return next((event for event in self.events if wanted(event)), None)
-
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with self._news:
-                self.events.append(json.loads(line))
+                if self._json:
+                    self.events.append(json.loads(line))
+                else:
+                    self.printed.append(line.decode())
                 self._news.notify_all()
         with self._news:
             self._news.notify_all()
@@ -150,7 +154,7 @@ class Checkout:
                 stderr=errors,
             )
             process.stderr = (self.home / f"stderr-{len(self.runs)}").open("rb")
-        run = Run(process)
+        run = Run(process, json=json)
         self.runs.append(run)
         return run
 
@@ -172,11 +176,13 @@ class Checkout:
         return self.data.run(number)
 
     def state(self) -> dict[str, tuple[str, int, str]]:
-        """Everything in the working tree: mode, time of change and hash, git's own files too."""
+        """Everything in the working tree: mode, time of change and hash, git's own files too.
+
+        Without the times of git's objects: git renews them where it finds what it would write."""
         return {
             str(path.relative_to(self.root)): (
                 oct(path.lstat().st_mode),
-                path.lstat().st_mtime_ns,
+                0 if "objects" in path.parts else path.lstat().st_mtime_ns,
                 hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
             )
             for path in sorted(self.root.rglob("*"))
