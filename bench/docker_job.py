@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bench.harness import paired, ratio
 
+from tracekeeper.engine.client import answers
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
-from tracekeeper.runner.executors.docker import DockerExecutor, answers
+from tracekeeper.runner.executors.docker import DockerExecutor
 
 IMAGE = os.environ.get("BENCH_IMAGE", "busybox:latest")
 URL = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"

@@ -28,6 +28,7 @@ from tracekeeper.engine.http import (
 )
 from tracekeeper.engine.models import Version
 from tracekeeper.engine.transport import Connection, Dial, dialler
+from tracekeeper.errors import EngineError
 
 if TYPE_CHECKING:
     from tracekeeper.engine.containers import Containers
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 OLDEST, NEWEST = (1, 41), (1, 52)
 """The API versions that this client was written for."""
+
+_QUICK = Timeouts(answer=5.0, silence=5.0)
 
 T = TypeVar("T")
 Query: TypeAlias = Mapping[str, str | int | bool]
@@ -198,6 +201,18 @@ class Engine:
                 return connection
             connection.close()
         return None
+
+
+async def answers(url: str) -> str | None:
+    """None if an engine that we can speak to answers at `url`; otherwise the sentence why not.
+
+    Raises UsageError for a bad URL.
+    """
+    try:
+        (await Engine.connect(url, timeouts=_QUICK)).close()
+    except EngineError as error:
+        return error.message
+    return None
 
 
 def agreed_version(version: Version) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tracekeeper.engine.client import Engine
+from tracekeeper.engine.client import Engine, answers
 from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import (
     DockerOptions,
@@ -24,7 +24,7 @@ from tracekeeper.protocol.payload import (
     JobVariable,
     Step,
 )
-from tracekeeper.runner.executors.docker import DockerExecutor, answers
+from tracekeeper.runner.executors.docker import DockerExecutor
 from tracekeeper.runner.executors.leftovers import DATA_LABEL, RUN_LABEL, remove_leftovers
 
 pytestmark = pytest.mark.docker

@@ -283,15 +283,6 @@ def _doubt(ended: Ended) -> str:
     return ended.doubt
 
 
-async def answers(url: str) -> str | None:
-    """None if an engine that we can use answers at `url`; otherwise the sentence why not."""
-    try:
-        (await Engine.connect(url)).close()
-    except EngineError as error:
-        return error.message
-    return None
-
-
 def _gone(error: EngineRefused) -> Exception:
     if error.status not in {404, 409}:  # none such, or marked for removal
         return error

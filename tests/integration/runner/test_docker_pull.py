@@ -1,0 +1,197 @@
+"""Pulling from a registry, which is a small one on loopback; the engine does the pulling."""
+
+import asyncio
+import base64
+import gzip
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tracekeeper.engine.client import Engine
+from tracekeeper.errors import JobError
+from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
+from tracekeeper.runner.executors.docker import DockerExecutor
+
+pytestmark = pytest.mark.docker
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+PASSWORD = "Basic " + base64.b64encode(b"user:secret").decode()
+
+
+def digest(data: bytes) -> str:
+    return f"sha256:{sha256(data).hexdigest()}"
+
+
+def layer() -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in ("bin/sh", "bin/busybox"):
+            info = tarfile.TarInfo(name)
+            data = Path("/bin/busybox").read_bytes()
+            info.size, info.mode = len(data), 0o755
+            tar.addfile(info, io.BytesIO(data))
+    return archive.getvalue()
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Serves one image, under any name, to whoever has the password."""
+
+    contents: ClassVar[dict[str, bytes]] = {}
+    manifest: ClassVar[bytes] = b""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") != PASSWORD:
+            return self._answer(401, b"{}", "application/json")
+        if "/manifests/" in self.path:
+            return self._answer(200, self.manifest, MANIFEST)
+        content = self.contents.get(self.path.rpartition("/")[2])
+        if content is None and self.path != "/v2/":
+            return self._answer(404, b"{}", "application/json")
+        return self._answer(200, content or b"{}", "application/octet-stream")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Docker-Content-Digest", digest(body))
+        self.send_header("WWW-Authenticate", 'Basic realm="test"')
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+
+
+@pytest.fixture(scope="module")
+def registry(engine_url: str) -> Iterator[str]:
+    plain = layer()
+    packed = gzip.compress(plain, mtime=0)
+
+    async def architecture() -> str:
+        async with await Engine.connect(engine_url) as engine:
+            return engine.version.arch
+
+    config = json.dumps(
+        {
+            "architecture": asyncio.run(architecture()),
+            "os": "linux",
+            "config": {"Env": ["PATH=/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": [digest(plain)]},
+        }
+    ).encode()
+
+    def described(data: bytes, kind: str) -> dict[str, object]:
+        media = f"application/vnd.docker.{kind}"
+        return {"mediaType": media, "size": len(data), "digest": digest(data)}
+
+    Registry.contents = {digest(data): data for data in (packed, config)}
+    Registry.manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": described(config, "container.image.v1+json"),
+            "layers": [described(packed, "image.rootfs.diff.tar.gzip")],
+        }
+    ).encode()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.data = b""
+        self.notes: list[str] = []
+
+    def write(self, data: bytes, *, at: int | None = None) -> None:
+        self.data += data
+
+    def preview(self, data: bytes) -> None: ...
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class NoSources:
+    def materialize(self, dest: Path) -> None: ...
+
+    def tar(self, prefix: str) -> Iterator[bytes]:
+        yield bytes(1024)
+
+
+def run_job(url: str, image: str, variables: dict[str, str], *policy: str) -> Notes:
+    output = Notes()
+    payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(image))
+
+    async def main() -> None:
+        executor = DockerExecutor(
+            payload, variables, engine_url=url, sources=NoSources(), labels={}, pull_policy=policy
+        )
+        try:
+            await executor.prepare(output)
+            await executor.run(Step("script", (), 60), b"echo pulled", output)
+        finally:
+            await executor.cleanup()
+
+    asyncio.run(main())
+    return output
+
+
+def remove(url: str, image: str) -> None:
+    async def main() -> None:
+        async with await Engine.connect(url) as engine:
+            await engine.do("DELETE", f"/images/{image}", query={"force": True})
+
+    asyncio.run(main())
+
+
+def configuration(registry: str, password: str) -> dict[str, str]:
+    auth = base64.b64encode(password.encode()).decode()
+    return {"DOCKER_AUTH_CONFIG": json.dumps({"auths": {registry: {"auth": auth}}})}
+
+
+def test_an_image_is_pulled_with_credentials_and_found_later(
+    engine_url: str, registry: str
+) -> None:
+    image = f"{registry}/group/image:1"
+    secret = configuration(registry, "user:secret")
+    output = run_job(engine_url, image, secret, "if-not-present")
+    try:
+        assert output.data == b"pulled\n"
+        assert f"Pulling image {image}" in output.notes
+        again = run_job(engine_url, image, {}, "if-not-present")
+        assert f"Pulling image {image}" not in again.notes
+        always = run_job(engine_url, image, secret, "always")
+        assert f"Pulling image {image}" in always.notes
+    finally:
+        remove(engine_url, image)
+
+
+@pytest.mark.parametrize("variables", [{}, configuration("localhost", "user:secret")])
+def test_without_credentials_the_registry_refuses(
+    engine_url: str, registry: str, variables: dict[str, str]
+) -> None:
+    with pytest.raises(JobError, match="cannot be pulled") as caught:
+        run_job(engine_url, f"{registry}/group/image:1", variables, "always")
+    assert caught.value.reason == "image_pull_failure"
+
+
+def test_credentials_that_cannot_be_read(engine_url: str) -> None:
+    with pytest.raises(JobError, match="DOCKER_AUTH_CONFIG cannot be used") as caught:
+        run_job(engine_url, "any", {"DOCKER_AUTH_CONFIG": "secret"}, "never")
+    assert "secret" not in caught.value.message

@@ -1,0 +1,92 @@
+import asyncio
+
+import pytest
+
+from tracekeeper.engine.tasks import Backoff, end, first, to_its_end
+
+
+def test_a_cancellation_waits_for_the_end() -> None:
+    made: list[int] = []
+
+    async def work(gate: asyncio.Event) -> None:
+        await gate.wait()
+        made.append(1)
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        task = asyncio.create_task(to_its_end(work(gate)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert made == [1]
+        gate.set()
+        await to_its_end(work(gate))
+
+    asyncio.run(main())
+
+
+def test_the_first_to_end_cancels_the_others() -> None:
+    async def forever() -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    async def soon() -> str:
+        return "soon"
+
+    async def failing() -> str:
+        raise ValueError("failed")
+
+    async def main() -> None:
+        assert await first(forever(), soon()) == "soon"
+        with pytest.raises(ValueError, match="failed"):
+            await first(forever(), failing())
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_end_waits_for_tasks_that_are_slow_to_go() -> None:
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        task = asyncio.create_task(slow())
+        await asyncio.sleep(0)
+        await end(task)
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
+def test_backoff_pauses_longer_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("tracekeeper.engine.tasks.asyncio.sleep", sleep)
+    monkeypatch.setattr("tracekeeper.engine.tasks.time.monotonic", lambda: now[0])
+
+    async def main() -> None:
+        backoff = Backoff(3.0)
+        error = OSError("gone")
+        await backoff.pause(error)
+        await backoff.pause()
+        backoff.reset()
+        with pytest.raises(OSError, match="gone"):
+            while True:
+                await backoff.pause(error)
+
+    asyncio.run(main())
+    assert pauses[:4] == [0.02, 0.04, 0.02, 0.04]
+    assert max(pauses) == 1.0
+    assert 3.0 < sum(pauses[2:]) < 5.0
