@@ -65,6 +65,11 @@ def test_end_waits_for_tasks_that_are_slow_to_go() -> None:
     asyncio.run(main())
 
 
+async def forever(backoff: Backoff, error: OSError) -> None:
+    while True:
+        await backoff.pause(error)
+
+
 def test_backoff_pauses_longer_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     pauses: list[float] = []
@@ -83,8 +88,7 @@ def test_backoff_pauses_longer_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> 
         await backoff.pause()
         backoff.reset()
         with pytest.raises(OSError, match="gone"):
-            while True:
-                await backoff.pause(error)
+            await forever(backoff, error)
 
     asyncio.run(main())
     assert pauses[:4] == [0.02, 0.04, 0.02, 0.04]
