@@ -37,7 +37,7 @@ class ExecutorChoice:
         return Choice("shell", f"no engine answers at {self._docker_host}: {refusal}")
 
     async def _ask(self) -> str | None:
-        from tracekeeper.runner.executors.docker import answers
+        from tracekeeper.engine.client import answers
 
         if self._refusal is None:
             self._refusal = asyncio.create_task(answers(self._docker_host))
