@@ -407,7 +407,7 @@ def test_entrypoint_that_does_not_run_its_arguments(job: Job) -> None:
     error = fails(job, ImageSpec(job.image, entrypoint=("echo", "usage:")))
     assert error.reason == "runner_configuration_error"
     assert "did not run the job's script" in error.message
-    assert job.output.data.startswith(b"usage: sh -c")
+    assert job.output.data.startswith(b"usage: sh /")
 
 
 def test_entrypoint_is_reset_by_an_empty_one(job: Job, make_image: Callable[..., str]) -> None:

@@ -1,6 +1,6 @@
 """What a job's container runs: a dispatcher that runs the step file it finds, then says so. Pure.
 
-The command of a container cannot be changed between two starts, so it is always the same text;
+The command of a container cannot be changed between two starts, so it always runs the dispatcher;
 the step and its nonce are files that are put in before each start. The dispatcher is for any
 POSIX shell and runs the step with bash if the image has it, as gitlab-runner does.
 
@@ -16,10 +16,10 @@ DIRECTORY = "/.tracekeeper"
 BEGUN = f"{DIRECTORY}/begun"
 """A file that is there once the dispatcher has run: the image's entrypoint did its part."""
 
-COMMAND = (
-    "sh",
-    "-c",
-    rf"""exec 2>&1 </dev/null
+COMMAND = ("sh", f"{DIRECTORY}/dispatcher")
+"""The container's Cmd."""
+
+DISPATCHER = rf"""exec 2>&1 </dev/null
 trap : TERM
 (: >{BEGUN}) 2>/dev/null
 shell=sh
@@ -29,9 +29,8 @@ read -r nonce <{DIRECTORY}/nonce
 status=$?
 printf '\036tracekeeper-end:%s:%s\n' "$nonce" "$status"
 exit "$status"
-""",
-)
-"""The container's Cmd. `trap` keeps a dispatcher alive that is not process 1 of its container."""
+"""
+"""`trap` keeps a dispatcher alive that is not process 1 of its container."""
 
 TERMINATE = ("sh", "-c", "kill -TERM -1")
 """Sends SIGTERM to every process of the container but process 1 (kill(2))."""
@@ -43,9 +42,11 @@ def step_archive(script: bytes, nonce: str) -> bytes:
     return _tar((_file(name, data), data) for name, data in files)
 
 
-def directories_archive(*paths: str) -> bytes:
-    """A tar for ``/`` with these directories, which the user of any image may write to."""
-    return _tar((_directory(path), b"") for path in (DIRECTORY, *paths))
+def first_archive(*directories: str) -> bytes:
+    """A tar for ``/`` with the dispatcher and with directories that any user may write to."""
+    data = DISPATCHER.encode()
+    made = [(_directory(path), b"") for path in (DIRECTORY, *directories)]
+    return _tar([*made, (_file(f"{DIRECTORY}/dispatcher", data), data)])
 
 
 def _file(path: str, data: bytes) -> TarInfo:

@@ -94,7 +94,7 @@ class DockerExecutor:
         if self._payload.services:
             await self._start_services(output)
         await to_its_end(self._create(spec))
-        await self._put(dispatcher.directories_archive("/builds", self.project_dir))
+        await self._put(dispatcher.first_archive("/builds", self.project_dir))
 
     async def put_sources(self, output: Output) -> None:
         """Upload the checkout to the project directory."""
@@ -205,6 +205,7 @@ class DockerExecutor:
 
     async def _start_services(self, output: Output) -> None:
         for spec in self._payload.services:
+            output.note(f"Starting service {expand(spec.name, self._variables)}")
             await self._obtain(spec, output)
         self._services = Services(self._connected, self._labels, self._name, self._started.name)
         services = [describe(spec, self._variables) for spec in self._payload.services]
