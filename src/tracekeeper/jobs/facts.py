@@ -36,11 +36,13 @@ class ProjectFacts(msgspec.Struct, frozen=True):
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
-    """Who coordinates the jobs. `url` is its base URL without a final ``/``."""
+    """Who coordinates the jobs. `url` is its base URL without a final ``/``; `registry` is the
+    host of its container registry."""
 
     url: str = "https://gitlab.com"
     name: str = "Tracekeeper"
     version: str = "0.0.0"
+    registry: str = "registry.gitlab.com"
 
 
 class UserFacts(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The ``CI_*`` variables that GitLab predefines and that mean something without a GitLab.
 
 Source: https://docs.gitlab.com/ci/variables/predefined_variables/. Left out are those of the
-container registry, the dependency proxy, pages, merge requests, triggers and deploy tokens. What
+dependency proxy, pages, merge requests, triggers and deploy tokens, and all credentials. What
 only the runner knows (CI_PROJECT_DIR, CI_JOB_STATUS…) it adds itself.
 """
 
@@ -17,6 +17,7 @@ from tracekeeper.pipeline.variables import expand
 MAX_MESSAGE = 100_000
 """Bytes of CI_COMMIT_MESSAGE; a longer one is cut, as GitLab does."""
 
+_TEMPLATE_REGISTRY = "registry.gitlab.com"
 _URL_PORTS = {"http": "80", "https": "443"}
 
 
@@ -27,6 +28,8 @@ def pipeline_variables(facts: PipelineFacts) -> dict[str, Variable]:
         ("GITLAB_CI", "true"),
         *_server(facts.server),
         *_project(facts.project, facts.git),
+        ("CI_REGISTRY", facts.server.registry),
+        ("CI_REGISTRY_IMAGE", f"{facts.server.registry}/{facts.project.path.lower()}"),
         *_commit(facts.git),
         ("CI_PIPELINE_IID", str(facts.iid)),
         ("CI_PIPELINE_SOURCE", facts.source),
@@ -122,6 +125,9 @@ def _server(server: ServerFacts) -> list[tuple[str, str]]:
         ("CI_SERVER_VERSION_MAJOR", major),
         ("CI_SERVER_VERSION_MINOR", minor),
         ("CI_SERVER_VERSION_PATCH", patch),
+        ("CI_SERVER_SHELL_SSH_HOST", host),
+        ("CI_SERVER_SHELL_SSH_PORT", "22"),
+        ("CI_TEMPLATE_REGISTRY_HOST", _TEMPLATE_REGISTRY),
         ("CI_API_V4_URL", f"{server.url}/api/v4"),
         ("CI_API_GRAPHQL_URL", f"{server.url}/api/graphql"),
     ]

@@ -92,7 +92,7 @@ class Attempt:
         self._run: JobRun | None = None
         self.payload = build(
             job,
-            context.project.facts,
+            context.project.named_facts,
             facts,
             digest=self._digest,
             dependencies=[d for d in dependencies if context.artifacts.has_archives(d.id)],

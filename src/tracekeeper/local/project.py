@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 import tracekeeper
 from tracekeeper.errors import InvalidPipeline, UsageError
 from tracekeeper.jobs.facts import GitFacts, PipelineFacts, ProjectFacts, ServerFacts, UserFacts
@@ -14,7 +16,7 @@ from tracekeeper.pipeline.config import Config, Variable
 from tracekeeper.pipeline.evaluate import evaluate
 from tracekeeper.pipeline.load import check
 from tracekeeper.pipeline.pipeline import Pipeline
-from tracekeeper.pipeline.variables import resolve
+from tracekeeper.pipeline.variables import expand, resolve
 from tracekeeper.problems import Problem
 from tracekeeper.workspace.changes import changed
 from tracekeeper.workspace.git import GitState, describe
@@ -66,7 +68,7 @@ class LocalProject:
             iid=self._number,
             created_at=self._created_at,
             server=ServerFacts(version=tracekeeper.__version__),
-            user=_user(),
+            user=_user(git.author if git else ""),
         )
 
     @cached_property
@@ -103,6 +105,13 @@ class LocalProject:
         """The jobs that the rules leave. Raises InvalidPipeline or UsageError."""
         return evaluate(self.config, self)
 
+    @cached_property
+    def named_facts(self) -> PipelineFacts:
+        """`facts` with the name that ``workflow:name`` gives the pipeline, as its jobs get them."""
+        pipeline, given = self.pipeline, self.overrides
+        known = [*self.variables.values(), *pipeline.variables.values(), *given.values()]
+        return msgspec.structs.replace(self.facts, name=expand(pipeline.name, resolve(known)))
+
     def problems(self) -> Sequence[Problem]:
         """Every error and warning of the file and of the pipeline it gives. Raises UsageError."""
         config, problems = self._checked
@@ -130,9 +139,11 @@ def _git_facts(git: GitState | None) -> GitFacts:
     )
 
 
-def _user() -> UserFacts:
+def _user(author: str) -> UserFacts:
+    """The person at this machine, taken to be the `author` of the last commit."""
     try:
         login = getpass.getuser()
     except (KeyError, OSError):
         login = str(os.getuid())
-    return UserFacts(login=login, name=login)
+    name, _, email = author.rpartition(" <")
+    return UserFacts(login=login, name=name or login, email=email.removesuffix(">"))

@@ -171,7 +171,7 @@ class LocalRun:
             token=secrets.token_hex(16),
             runner_description="tracekeeper run",
             runner_version=tracekeeper.__version__,
-            architecture=f"{sys.platform}/{os.uname().machine}",
+            architecture=_architecture(),
         )
         earlier = (name for name in artifact_sources(job, self._pipeline) if name in self._ids)
         return Attempt(
@@ -240,3 +240,10 @@ async def _coverage(attempt: Attempt) -> float | None:
 
 def _clock() -> float:
     return time.monotonic()
+
+
+def _architecture() -> str:
+    """This machine by the names that GitLab's runner has for it, which are Go's."""
+    machine = os.uname().machine
+    names = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+    return f"{sys.platform}/{names.get(machine, machine)}"
