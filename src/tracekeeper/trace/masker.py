@@ -40,6 +40,8 @@ class Masker:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; return what may be shown by now."""
+        if not data:
+            return b""
         text = self._kept + data
         if not self._open and self._masks.is_clean(text):
             return self._release(text, [], self._masks.begins(text))

@@ -64,7 +64,7 @@ def masked(masks: Masks, pieces: list[bytes]) -> tuple[bytes, int]:
 
 
 def split(text: bytes, cuts: list[int]) -> list[bytes]:
-    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
+    places = sorted([0, len(text), *(cut % (len(text) + 1) for cut in cuts)])
     return [text[a:b] for a, b in pairwise(places)]
 
 
@@ -147,6 +147,11 @@ def test_a_token_of_megabytes_is_masked_once_in_little_memory() -> None:
         assert len(masker._kept) <= masker._masks.context
     assert out + masker.feed(b"x end") + masker.finish() == b"glpat-[MASKED] end"
     assert masker.secrets == 1
+
+
+def test_a_token_goes_on_after_a_read_of_nothing() -> None:
+    pieces = [b"glpat-" + b"x" * 100, b"", b"y z"]
+    assert masked(Masks(), pieces) == (b"glpat-[MASKED] z", 1)
 
 
 def test_a_value_that_begins_in_a_token_and_outlasts_it() -> None:
