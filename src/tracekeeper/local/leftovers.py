@@ -40,7 +40,8 @@ async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:
 
 async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
     directory = builds / str(run.number)
-    left = [f"{_end_processes(f'{data.id}/{run.number}', directory)} processes"]
+    processes_left = _end_processes(f"{data.id}/{run.number}", directory)
+    left = ["its checkouts", f"{processes_left} process{'' if processes_left == 1 else 'es'}"]
     troubles = []
     try:
         remove_tree(directory)
@@ -48,7 +49,8 @@ async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
         troubles.append(error.message)
     if run.engine:
         try:
-            left.append(f"{await _remove_from_engine(data, run)} things on its Docker Engine")
+            objects = await _remove_from_engine(data, run)
+            left.append(f"{objects} object{'' if objects == 1 else 's'} of its Docker Engine")
         except EngineError as error:
             troubles.append(f"what it left at {run.engine} is still there: {error.message}")
     done = f"run {run.number} was killed, or could not clean up; removed now: {', '.join(left)}"
