@@ -80,11 +80,19 @@ class _Includer:
     def _document(self, location: Location) -> Mapping | None:
         content = self._files.read(location.path)
         if content is None:
-            hint = did_you_mean(location.path, [p for p in self._files.paths() if _is_yaml(p)])
-            message = f"there is no file `{location.path}` in this project"
-            self._error("missing_file", message, location.at, hint)
+            self._missing(location)
             return None
         return self._as_mapping(parse(content, location.path, self._problems))
+
+    def _missing(self, location: Location) -> None:
+        known = self._files.paths()
+        if location.path in known:
+            message = f"`{location.path}` cannot be read as a file of this project"
+            hint = "a symlink must not lead out of the project"
+        else:
+            message = f"there is no file `{location.path}` in this project"
+            hint = did_you_mean(location.path, filter(_is_yaml, known))
+        self._error("missing_file", message, location.at, hint)
 
     def _as_mapping(self, node: Node | None) -> Mapping | None:
         if node is None or isinstance(node, Mapping):

@@ -188,11 +188,11 @@ class _Builder:
         if anchored is None:
             hint = did_you_mean(event.anchor, self._anchors) or "an anchor stands above its aliases"
             self._error("unknown_anchor", f"there is no anchor `&{event.anchor}`", at, hint)
-            return Scalar(None, "", at)
+            return Scalar("", "", at)
         if anchored.node is None:
             message = f"`*{event.anchor}` stands inside the anchor it names"
             self._error("recursive_alias", message, at)
-            return Scalar(None, "", at)
+            return Scalar("", "", at)
         self._count(anchored.nodes, depth + anchored.levels, event)
         return anchored.node
 
@@ -243,7 +243,7 @@ class _Builder:
         if not path or len(path) != len(items):
             hint = "write `!reference [job, keyword]`"
             self._error("bad_reference", "`!reference` takes a list of names", at, hint)
-            return Scalar(None, "", at)
+            return Scalar("", "", at)
         return Reference(path, at)
 
     def _mapping(self, event: Any, depth: int) -> Mapping:
@@ -264,11 +264,19 @@ class _Builder:
         value = self._node(self._next(), depth + 1)
         if name is None:
             return
+        if depth == 1 and type(key) is ScalarEvent and key.implicit[0]:
+            self._check_name(name, at)
         if name in entries and name not in merged:
             message = f"`{name}` is given twice; this one counts"
             self._warn("duplicate_key", message, at, f"the other one is at {entries[name].at}")
         merged.discard(name)
         entries[name] = Entry(name, value, at)
+
+    def _check_name(self, name: str, at: Position) -> None:
+        """GitLab refuses a job whose name is no text to YAML, such as ``on`` or ``1``."""
+        if name and not isinstance(resolve(name), str):
+            message = f"`{name}` is no name: without quotes, YAML reads something else than text"
+            self._error("bad_key", message, at, f'write "{name}"')
 
     def _key(self, event: Any, depth: int) -> str | None:
         """The text of a key that is an alias or has an anchor; None where it is a collection."""

@@ -123,6 +123,19 @@ def test_a_missing_file_is_named_with_the_nearest() -> None:
     assert result == {"a": 1}
 
 
+def test_a_file_that_is_there_but_cannot_be_read() -> None:
+    class Unreadable(Files):
+        def read(self, path: str) -> bytes | None:
+            return None if path == "link.yml" else super().read(path)
+
+    problems: list[Problem] = []
+    files = Unreadable({"top.yml": "include: link.yml\n", "link.yml": ""})
+    include("top.yml", files, {}, problems)
+    assert [problem.message for problem in problems] == [
+        "`link.yml` cannot be read as a file of this project"
+    ]
+
+
 def test_no_pipeline_file_at_all() -> None:
     result, problems = included({})
     assert result is None

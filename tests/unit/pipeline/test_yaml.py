@@ -97,7 +97,11 @@ def test_a_byte_order_mark_is_no_content() -> None:
 
 
 def test_keys_are_text(any_parse: Parse) -> None:
-    assert parsed("1: a\non: b\n~: c\n", parse=any_parse) == {"1": "a", "on": "b", "~": "c"}
+    assert parsed("x:\n  1: a\n  on: b\n  ~: c\n", parse=any_parse)["x"] == {
+        "1": "a",
+        "on": "b",
+        "~": "c",
+    }
 
 
 def test_standard_tags() -> None:
@@ -146,6 +150,14 @@ def test_an_unknown_anchor_is_named_with_the_nearest() -> None:
     assert (problem.code, problem.at) == ("unknown_anchor", at(2, 4))
     assert problem.hint == "did you mean `defaults`?"
     assert only_problem("b: *x").hint == "an anchor stands above its aliases"
+
+
+@pytest.mark.parametrize("name", ["on", "no", "1", "1.5", "~", "0x1f"])
+def test_a_name_that_yaml_does_not_read_as_text(name: str) -> None:
+    problem = only_problem(f"{name}: {{script: x}}\n")
+    assert (problem.code, problem.at, problem.hint) == ("bad_key", at(1, 1), f'write "{name}"')
+    assert parsed(f'"{name}": x') == {name: "x"}
+    assert parsed(f"a: {{{name}: x}}") == {"a": {name: "x"}}
 
 
 def test_anchors_end_with_their_document() -> None:
