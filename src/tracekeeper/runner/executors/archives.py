@@ -9,6 +9,7 @@ import os
 import stat
 import tarfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -58,7 +59,13 @@ async def extract_tar(chunks: AsyncIterator[bytes], destination: Path) -> None:
     stream that is damaged or leads out of `destination`.
     """
     source = _Blocking(chunks, asyncio.get_running_loop())
-    await asyncio.to_thread(_extract, source, destination)
+    extracting = asyncio.ensure_future(asyncio.to_thread(_extract, source, destination))
+    try:
+        await asyncio.shield(extracting)
+    except asyncio.CancelledError:
+        source.stop()
+        await asyncio.gather(extracting, return_exceptions=True)
+        raise
 
 
 class _Blocking:
@@ -68,10 +75,19 @@ class _Blocking:
         self._chunks = chunks
         self._loop = loop
         self._rest = b""
+        self._reading: Future[bytes] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End what reads here, and leave the stream alone from now on."""
+        self._stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     def read(self, size: int) -> bytes:
         while len(self._rest) < size:
-            chunk = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+            self._reading = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+            chunk = self._reading.result()
             if not chunk:
                 break
             self._rest += chunk
@@ -79,7 +95,7 @@ class _Blocking:
         return data
 
     async def _next(self) -> bytes:
-        return await anext(self._chunks, b"")
+        return b"" if self._stopped else await anext(self._chunks, b"")
 
 
 def _extract(source: _Blocking, destination: Path) -> None:

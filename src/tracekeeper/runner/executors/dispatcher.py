@@ -8,7 +8,6 @@ The step runs in the foreground: a shell starts background commands with SIGINT 
 program that a job tests would notice.
 """
 
-import io
 from collections.abc import Iterable
 from tarfile import DIRTYPE, REGTYPE, USTAR_FORMAT, TarInfo
 
@@ -39,14 +38,16 @@ TERMINATE = ("sh", "-c", "kill -TERM -1")
 def step_archive(script: bytes, nonce: str) -> bytes:
     """A tar for ``/`` with the next step. Readable for the user of any image."""
     files = ((f"{DIRECTORY}/step", script), (f"{DIRECTORY}/nonce", f"{nonce}\n".encode()))
-    return _tar((_file(name, data), data) for name, data in files)
+    return _members((_file(name, data), data) for name, data in files) + bytes(1024)
 
 
-def first_archive(*directories: str) -> bytes:
-    """A tar for ``/`` with the dispatcher and with directories that any user may write to."""
+def first_members(*directories: str) -> bytes:
+    """The beginning of a tar for ``/``: the dispatcher, and directories that any user may write
+    to. Another tar is to follow: an upload of their own would cost as much as a file system's
+    mount."""
     data = DISPATCHER.encode()
     made = [(_directory(path), b"") for path in (DIRECTORY, *directories)]
-    return _tar([*made, (_file(f"{DIRECTORY}/dispatcher", data), data)])
+    return _members([*made, (_file(f"{DIRECTORY}/dispatcher", data), data)])
 
 
 def _file(path: str, data: bytes) -> TarInfo:
@@ -61,10 +62,7 @@ def _directory(path: str) -> TarInfo:
     return info
 
 
-def _tar(members: Iterable[tuple[TarInfo, bytes]]) -> bytes:
-    archive = io.BytesIO()
-    for info, data in members:
-        archive.write(info.tobuf(USTAR_FORMAT))
-        archive.write(data + bytes(-len(data) % 512))
-    archive.write(bytes(1024))
-    return archive.getvalue()
+def _members(members: Iterable[tuple[TarInfo, bytes]]) -> bytes:
+    return b"".join(
+        info.tobuf(USTAR_FORMAT) + data + bytes(-len(data) % 512) for info, data in members
+    )

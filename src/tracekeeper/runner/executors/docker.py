@@ -82,6 +82,7 @@ class DockerExecutor:
         self._services: Services | None = None
         self._subject: Subject | None = None
         self._container = ""
+        self._uploaded = False
         self._position = Position()
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
@@ -94,7 +95,6 @@ class DockerExecutor:
         if self._payload.services:
             await self._start_services(output)
         await to_its_end(self._create(spec))
-        await self._put(dispatcher.first_archive("/builds", self.project_dir))
 
     async def put_sources(self, output: Output) -> None:
         """Upload the checkout to the project directory."""
@@ -234,7 +234,15 @@ class DockerExecutor:
         await self._upload(_once(archive))
 
     async def _upload(self, archive: AsyncIterator[bytes]) -> None:
-        await self._connected.containers.put_archive(self._container, "/", archive)
+        await self._connected.containers.put_archive(
+            self._container, "/", archive if self._uploaded else self._after_first(archive)
+        )
+        self._uploaded = True
+
+    async def _after_first(self, archive: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        yield dispatcher.first_members("/builds", self.project_dir)
+        async for chunk in archive:
+            yield chunk
 
     async def _fetch(self, path: str, root: Path) -> None:
         """Copy what lies at `path` in the project to the same place below `root`."""

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from tracekeeper.errors import WorkspaceError
-from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
+from tracekeeper.runner.executors.archives import (
+    _Blocking,
+    advanced_in_thread,
+    directory_tar,
+    extract_tar,
+)
 
 
 def extract(data: bytes, destination: Path, size: int = 700) -> None:
@@ -94,6 +99,39 @@ def test_a_damaged_stream(tmp_path: Path) -> None:
     data = tar(member("d/file", size=5000))
     with pytest.raises(WorkspaceError, match="is damaged"):
         extract(data[:2000], tmp_path)
+
+
+def test_a_cancellation_leaves_no_thread_behind(tmp_path: Path) -> None:
+    async def main() -> None:
+        reached = asyncio.Event()
+
+        async def stalled() -> AsyncIterator[bytes]:
+            yield tar(member("d/file", size=5000))[:2000]
+            reached.set()
+            await asyncio.Event().wait()
+
+        chunks = stalled()
+        task = asyncio.create_task(extract_tar(chunks, tmp_path / "out"))
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await chunks.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_stopped_stream_is_at_its_end() -> None:
+    async def main() -> None:
+        async def never() -> AsyncIterator[bytes]:
+            raise AssertionError("not to be read")
+            yield b""
+
+        source = _Blocking(never(), asyncio.get_running_loop())
+        source.stop()
+        assert await asyncio.to_thread(source.read, 1) == b""
+
+    asyncio.run(main())
 
 
 def test_an_iterator_that_blocks() -> None:
