@@ -6,7 +6,7 @@ the same bytes as masking spans if, in this text,
 - no value overlaps or contains another word (a value or a token prefix), nor overlaps itself:
   every text in which two words would overlap is known beforehand, as a *collision*;
 - no token prefix and no URL parameter occurs;
-- the values found are not so long that only their heads were looked for;
+- no value found is a token prefix too, or so long that only its head was looked for;
 - no value found can be made up of a ``[MASKED]`` that was put in and what stands beside it.
 
 Else it declines, and the general way is taken.
@@ -27,7 +27,9 @@ class Replacer:
         self._replaceable = {
             i
             for i, value in enumerate(masks.values)
-            if len(value) <= HEAD and not any(_collisions(value, MASK))
+            if len(value) <= HEAD
+            and value not in masks.prefixes
+            and not any(_collisions(value, MASK))
         }
         values = [masks.values[i] for i in self._replaceable]
         words = masks.values + masks.prefixes

@@ -93,6 +93,7 @@ CUTS = st.lists(st.integers(0, 200), max_size=8)
 @example(values=["aab"], prefixes=(), text=b"aaab", cuts=[2])
 @example(values=["glpat-aab"], prefixes=("glpat-",), text=b"glpat-aaa b", cuts=[8])
 @example(values=["pat-a"], prefixes=(), text=b"?private_token=glpat-glpat-", cuts=[24])
+@example(values=["ba"], prefixes=("ba",), text=b"1\nbaa\n2", cuts=[])
 def test_same_as_the_slow_version_for_any_split(
     values: list[str], prefixes: tuple[str, ...], text: bytes, cuts: list[int]
 ) -> None:

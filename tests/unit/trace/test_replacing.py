@@ -25,6 +25,7 @@ def test_a_value_that_comes_late_is_found_as_well() -> None:
         (["cde", "abc"], b"abcde"),
         (["pass", "password"], b"password"),  # holds another
         (["glrt"], b"glrt-"),  # is in a prefix
+        (["glrt-"], b"glrt-x"),  # is a prefix
         (["a-glrt-b"], b"a-glrt-b"),  # holds a prefix
         (["agl"], b"aglrt-x"),  # overlaps a prefix
         (["rt-x"], b"glrt-x"),
