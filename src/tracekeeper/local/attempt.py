@@ -113,14 +113,13 @@ class Attempt:
             self._run.cancel()
 
     async def run(self, choice: Choice) -> JobResult:
-        """Run the job with the chosen executor to its end."""
-        scratch = self._context.builds / f"{self._slot}.tmp"
+        """Run the job with the chosen executor to its end. `clean_up` comes after it."""
         executor = self._executor(choice)
         self._run = JobRun(
             self.payload,
             executor,
             self.trace,
-            self._files(executor, scratch),
+            self._files(executor),
             lambda step, status: self._script(executor, step, status),
             variables=self._environment(executor.project_dir).values,
             about=f"{choice.why} ({_host(executor)})",
@@ -128,17 +127,20 @@ class Attempt:
         )
         for _ in range(self._cancels):
             self._run.cancel()
-        try:
-            return await self._run.run()
-        finally:
-            await asyncio.to_thread(remove_tree, scratch)
+        return await self._run.run()
+
+    async def clean_up(self) -> str:
+        """Remove what was made for the job; see `JobRun.clean_up`."""
+        if self._run is None:
+            return ""
+        await asyncio.to_thread(remove_tree, self._scratch)
+        return await self._run.clean_up()
 
     @property
-    def is_clean(self) -> bool:
-        """Whether nothing of the job is left on an engine, once it has run."""
-        return self._run is None or self._run.is_clean
+    def _scratch(self) -> Path:
+        return self._context.builds / f"{self._slot}.tmp"
 
-    def _files(self, executor: Executor, scratch: Path) -> JobFiles:
+    def _files(self, executor: Executor) -> JobFiles:
         context = self._context
         caches = CacheStore(context.data.cache)
         return JobFiles(
@@ -148,7 +150,7 @@ class Attempt:
             LocalCoordinator(self.directory, context.artifacts, caches),
             environment=self._environment(executor.project_dir),
             known=context.snapshot.paths if _wants_untracked(self.payload) else (),
-            scratch=scratch,
+            scratch=self._scratch,
         )
 
     def _environment(self, project_dir: str) -> Environment:

@@ -102,19 +102,28 @@ class LocalRun:
         group.create_task(self._attempt_job(self._pipeline.jobs[name], slot, started.attempt))
 
     async def _attempt_job(self, job: Job, slot: int, number: int) -> None:
-        """Run an attempt to its end; whatever goes wrong is that attempt's failure."""
+        """Run an attempt to its end; whatever goes wrong is that attempt's failure. What follows
+        on it need not wait until it is cleaned up."""
         began = _clock()
         self._last_id += 1
         self._ids[job.name] = job_id = self._last_id
         try:
-            ended = await self._run_attempt(job, job_id, slot, number)
-        except Exception as error:
-            ended = self._failure(job, job_id, error)
+            try:
+                ended = await self._run_attempt(job, job_id, slot, number)
+            except Exception as error:
+                ended = self._failure(job, job_id, error)
+            self._end(job, msgspec.structs.replace(ended, seconds=_clock() - began))
         finally:
-            self._running.pop(job.name, None)
+            attempt = self._running.pop(job.name, None)
+            self._wake.set()
+            await self._clean_up(attempt)
             self._slots.remove(slot)
             self._wake.set()
-        self._end(job, msgspec.structs.replace(ended, seconds=_clock() - began))
+
+    async def _clean_up(self, attempt: Attempt | None) -> None:
+        if attempt and (trouble := await attempt.clean_up()):
+            self.is_clean = False
+            self._emit(events.Warned(message=trouble, name=attempt.job.name))
 
     async def _run_attempt(
         self, job: Job, job_id: int, slot: int, number: int
@@ -136,7 +145,6 @@ class LocalRun:
             )
         )
         result = await attempt.run(choice)
-        self.is_clean = self.is_clean and attempt.is_clean
         ended = _finished(attempt, result)
         try:
             attempt.directory.keep_result(result)

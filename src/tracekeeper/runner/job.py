@@ -89,8 +89,6 @@ class JobRun:
         self._current: asyncio.Task[Any] | None = None
         self._script_began = False
         self._doubt = ""
-        self.is_clean = True
-        """Whether nothing of the job is left, once it has run."""
 
     def cancel(self) -> None:
         """Stop the job. The first call stops the script politely, after_script and artifacts still
@@ -100,14 +98,22 @@ class JobRun:
             self._current.cancel()
 
     async def run(self) -> JobResult:
-        """Run the job to its end. Never raises for what a job can do or suffer."""
+        """Run the job to the proven end of its trace; `clean_up` comes after it, also where this
+        was cancelled. Never raises for what a job can do or suffer."""
         try:
             outcome = await self._within_timeout()
         except Exception as error:
             outcome = self._failed(error)
-        finally:
-            await self._clean_up()
         return await self._close(outcome)
+
+    async def clean_up(self) -> str:
+        """Remove all that was made for the job: the sentence that says why it could not be, or
+        nothing. Never raises for what an executor can meet."""
+        try:
+            await self._executor.cleanup()
+        except Exception as error:
+            return f"not all of the job is removed: {defects.sentence(error, self._details)}"
+        return ""
 
     async def _within_timeout(self) -> _Outcome:
         seconds = self._payload.runner_info.timeout
@@ -230,13 +236,6 @@ class JobRun:
             finally:
                 self._trace.drain()
                 self._current = None
-
-    async def _clean_up(self) -> None:
-        try:
-            await self._executor.cleanup()
-        except Exception as error:
-            self.is_clean = False
-            self._warn(f"not all of the job is removed: {defects.sentence(error, self._details)}")
 
     async def _close(self, outcome: _Outcome) -> JobResult:
         """Say the end in the trace, seal it, and let no job be green on a doubtful trace."""
