@@ -15,7 +15,7 @@ takes into the trace, it is seen within two. Where there is no status area, doub
 written again, so that a progress bar does not fill a file."""
 
 _RETURNED = re.compile(rb"^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
-_RETURNED_STAMPED = re.compile(rb"^(.{27}Z )?[^\n]*\r(?=[^\r\n])", re.MULTILINE)
+_RETURNED_STAMPED = re.compile(rb"^(.{26}Z )?[^\n]*\r(?=[^\r\n])", re.MULTILINE)
 _RETURNS = re.compile(rb"\r+(?=\n|\Z)")
 
 

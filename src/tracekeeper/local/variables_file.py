@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tracekeeper.errors import InvalidPipeline, UsageError
 from tracekeeper.pipeline.config import Variable
-from tracekeeper.pipeline.nearest import nearest
+from tracekeeper.pipeline.nearest import did_you_mean
 from tracekeeper.pipeline.node import Entry, Mapping, Node, Scalar
 from tracekeeper.pipeline.yaml import parse
 from tracekeeper.problems import Problem
@@ -20,8 +20,7 @@ def read_variables_file(path: Path) -> dict[str, Variable]:
     except OSError as error:
         raise UsageError(f"the variables file {path} cannot be read: {error.strerror}") from error
     problems: list[Problem] = []
-    document = parse(text, str(path), problems)
-    found = _variables(document, problems)
+    found = _variables(parse(text, str(path), problems), problems)
     errors = [problem for problem in problems if not problem.warning]
     if errors:
         raise InvalidPipeline(errors)
@@ -32,51 +31,42 @@ def _variables(document: Node | None, problems: list[Problem]) -> dict[str, Vari
     if document is None:
         return {}
     if not isinstance(document, Mapping):
-        problems.append(
-            Problem("wrong_type", "a variables file is a mapping", document.at, "KEY: value")
-        )
+        message = "a variables file has to be a mapping"
+        problems.append(Problem("wrong_type", message, document.at, "KEY: value"))
         return {}
     read = (_variable(entry, problems) for entry in document)
-    return {variable.key: variable for variable in read if variable is not None}
+    return {variable.key: variable for variable in read if variable}
 
 
 def _variable(entry: Entry, problems: list[Problem]) -> Variable | None:
     if isinstance(entry.value, Scalar):
         return Variable(entry.key, _text(entry.value))
-    if not isinstance(entry.value, Mapping):
-        problems.append(_wrong(entry, "a value or a mapping with `value`"))
+    value = entry.value.get("value") if isinstance(entry.value, Mapping) else None
+    if not isinstance(value, Scalar) or not isinstance(entry.value, Mapping):
+        problems.append(_wrong(entry, "a value, or a mapping with `value`"))
         return None
-    value = entry.value.get("value")
-    if not isinstance(value, Scalar):
-        problems.append(_wrong(entry, "a mapping with `value`"))
-        return None
-    flags = dict.fromkeys(FLAGS, False)
-    for option in entry.value:
-        if option.key == "value":
-            continue
-        if option.key not in FLAGS:
-            hint = nearest(option.key, ("value", *FLAGS))
-            problems.append(
-                Problem(
-                    "unknown_keyword",
-                    f"`{option.key}` is not known here",
-                    option.at,
-                    f"did you mean `{hint}`?" if hint else "value, masked, file or raw",
-                )
-            )
-            continue
-        if not isinstance(option.value, Scalar) or not isinstance(option.value.value, bool):
-            problems.append(_wrong(option, "true or false"))
-            continue
-        flags[option.key] = option.value.value
+    flags = {option.key: _flag(option, problems) for option in entry.value if option.key != "value"}
+    masked = flags.get("masked", False)
     return Variable(
         entry.key,
         _text(value),
-        raw=flags["raw"],
-        file=flags["file"],
-        masked=flags["masked"],
-        public=not flags["masked"],
+        raw=flags.get("raw", False),
+        file=flags.get("file", False),
+        masked=masked,
+        public=not masked,
     )
+
+
+def _flag(option: Entry, problems: list[Problem]) -> bool:
+    if option.key not in FLAGS:
+        message = f"`{option.key}` is not known here"
+        hint = did_you_mean(option.key, ("value", *FLAGS)) or "value, masked, file or raw"
+        problems.append(Problem("unknown_keyword", message, option.at, hint))
+        return False
+    value = option.value.value if isinstance(option.value, Scalar) else None
+    if not isinstance(value, bool):
+        problems.append(_wrong(option, "true or false"))
+    return value is True
 
 
 def _text(scalar: Scalar) -> str:
