@@ -3,11 +3,13 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 import tracekeeper
+from tracekeeper.errors import StorageError
 from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import build
 from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
@@ -133,7 +135,8 @@ class Attempt:
         """Remove what was made for the job; see `JobRun.clean_up`."""
         if self._run is None:
             return ""
-        await asyncio.to_thread(remove_tree, self._scratch)
+        with suppress(StorageError):  # the end of the run removes it, or tells
+            await asyncio.to_thread(remove_tree, self._scratch)
         return await self._run.clean_up()
 
     @property
