@@ -152,7 +152,7 @@ class JobRun:
     async def _script(self) -> _Outcome:
         step = self._steps["script"]
         if not step.script:
-            self._warn("nothing ran: the job has no script, and `trigger` and `run` are not acted on")
+            self._warn("nothing ran: the job has no script; `trigger` and `run` are not acted on")
             return _Outcome()
         limit = self._limit(timeouts.SCRIPT, self._payload.runner_info.timeout)
         script = self._compose(step, "success")
