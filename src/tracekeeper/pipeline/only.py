@@ -54,7 +54,7 @@ def _parts(policy: OnlyExcept, refs: Sequence[str], scope: Scope) -> list[bool]:
 
 
 def _any_ref(refs: Sequence[str], scope: Scope) -> bool:
-    return any(_ref_matches(ref, scope.world.values.get) for ref in refs)
+    return any(_ref_matches(ref, scope.world.facts.get) for ref in refs)
 
 
 def _ref_matches(ref: str, fact: _Fact) -> bool:

@@ -22,14 +22,19 @@ _Test: TypeAlias = Callable[[Sequence[str], Sequence[str]], bool]
 
 
 class World:
-    """A `Context` whose answers are remembered for the length of one evaluation."""
+    """A `Context` whose answers are remembered for the length of one evaluation.
 
-    __slots__ = ("_changed", "_matched", "_paths", "context", "override_values", "values")
+    `facts` are the predefined variables with the caller's: who gives CI_COMMIT_TAG or
+    CI_PIPELINE_SOURCE plays another pipeline than this checkout's.
+    """
+
+    __slots__ = ("_changed", "_matched", "_paths", "context", "facts", "override_values", "values")
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.values = plain(context.variables)
         self.override_values = plain(context.overrides)
+        self.facts = self.values | self.override_values
         self._changed: dict[str, Sequence[str] | None] = {}
         self._matched: dict[tuple[str, ...], bool] = {}
         self._paths: Sequence[str] | None = None
