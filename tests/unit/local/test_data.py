@@ -1,0 +1,132 @@
+"""The data directory: numbers, names, locks."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tracekeeper.errors import StorageError, UsageError
+from tracekeeper.local.data import DataDirectory, next_number
+
+
+class Result(msgspec.Struct):
+    status: str
+
+
+def test_it_is_made_once(tmp_path: Path) -> None:
+    first = DataDirectory.open(tmp_path / "data")
+    assert DataDirectory.open(tmp_path / "data").id == first.id
+    assert DataDirectory.find(tmp_path / "data").id == first.id
+    assert (tmp_path / "data/.gitignore").read_text() == "*\n"
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [
+        ".gitignore",
+        "id",
+        "runs",
+    ]
+    assert first.cache == tmp_path / "data/cache"
+
+
+def test_nothing_is_kept_yet(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing is kept in"):
+        DataDirectory.find(tmp_path / "data")
+    assert next_number(tmp_path / "data") == 1
+
+
+def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="runs cannot be kept in"):
+        DataDirectory.open(tmp_path / "file")
+
+
+def test_runs_are_numbered(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    locks = [data.new_run() for _ in range(11)]
+    assert [run.number for run, _ in locks] == list(range(1, 12))
+    assert [run.number for run in data.runs()] == list(range(1, 12))
+    assert data.run(7).number == 7
+    with pytest.raises(UsageError, match="run 12 is not kept"):
+        data.run(12)
+    for _, lock in locks:
+        os.close(lock)
+
+
+def test_runs_that_begin_at_once_have_their_own_numbers(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: data.new_run(), range(40)))
+    assert sorted(run.number for run, _ in made) == list(range(1, 41))
+    for _, lock in made:
+        os.close(lock)
+
+
+def test_a_run_that_cannot_be_made(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    (tmp_path / "data/runs").rmdir()
+    with pytest.raises(StorageError):
+        data.new_run()
+
+
+def test_locks(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    run, lock = data.new_run()
+    assert run.locked()
+    with run.taken() as free:
+        assert not free
+    os.close(lock)
+    assert not run.locked()
+    with run.taken() as free:
+        assert free
+        with run.taken() as again:
+            assert not again
+        assert run.locked()
+    assert not run.locked()
+
+
+def test_a_run_that_has_just_begun_is_nobodys_to_clean_up(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    (tmp_path / "data/runs/1").mkdir()
+    with data.run(1).taken() as free:
+        assert not free
+    assert not data.run(1).locked()
+
+
+def test_jobs_have_directories(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path / "data").new_run()
+    job = run.new_job(100_012, "build: [linux, ../gcc]")
+    assert job.path == run.path / "jobs" / "12-build-linux-..-gcc"
+    found = run.job(100_012)
+    assert found is not None
+    assert (found.path, found.job_id) == (job.path, 100_012)
+    assert run.job(100_001) is None
+    assert run.new_job(100_013, "---").path.name == "13-job"
+    job.keep_result(Result("success"))
+    assert job.result.read_bytes() == b'{"status":"success"}'
+    assert job.trace == job.path / "trace"
+    assert job.defect == job.path / "defect.txt"
+    assert not job.artifacts.exists()
+    with pytest.raises(StorageError):
+        run.new_job(100_012, "build: [linux, ../gcc]")
+    os.close(lock)
+
+
+def test_a_result_that_cannot_be_kept(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path / "data").new_run()
+    job = run.new_job(1, "job")
+    job.path.rmdir()
+    with pytest.raises(StorageError):
+        job.keep_result(Result("success"))
+    os.close(lock)
+
+
+def test_the_engine_is_remembered(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path / "data").new_run()
+    assert run.engine == ""
+    run.note_engine("unix:///x")
+    run.note_engine("unix:///x")
+    assert run.engine == "unix:///x"
+    run.forget_engine()
+    run.forget_engine()
+    assert run.engine == ""
+    os.close(lock)

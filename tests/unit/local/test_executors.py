@@ -1,0 +1,56 @@
+"""Which executor a job gets."""
+
+import asyncio
+from typing import Literal
+
+import pytest
+
+from tracekeeper.local.executors import Choice, ExecutorChoice, Wanted
+from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload
+
+PLAIN = JobPayload(1, "t", JobInfo(1, "job", "test"), (), ())
+IMAGE = JobPayload(1, "t", JobInfo(1, "job", "test"), (), (), image=ImageSpec("alpine"))
+
+
+def choose(wanted: Wanted, *payloads: JobPayload) -> list[Choice]:
+    async def main() -> list[Choice]:
+        choice = ExecutorChoice(wanted, "unix:///e")
+        return list(await asyncio.gather(*map(choice.choose, payloads)))
+
+    return asyncio.run(main())
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, refusal: str | None) -> list[str]:
+    asked: list[str] = []
+
+    async def answers(url: str) -> str | None:
+        asked.append(url)
+        await asyncio.sleep(0)
+        return refusal
+
+    monkeypatch.setattr("tracekeeper.engine.client.answers", answers)
+    return asked
+
+
+@pytest.mark.parametrize("wanted", ["shell", "docker"])
+def test_what_was_asked_for(wanted: Literal["shell", "docker"]) -> None:
+    assert choose(wanted, PLAIN, IMAGE) == [Choice(wanted, "asked for with --executor")] * 2
+
+
+def test_without_an_image_no_engine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answer(monkeypatch, None)
+    assert choose("auto", PLAIN) == [Choice("shell", "the job names no image")]
+    assert asked == []
+
+
+def test_an_engine_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answer(monkeypatch, None)
+    expected = Choice("docker", "an engine answers at unix:///e")
+    assert choose("auto", IMAGE, IMAGE, IMAGE) == [expected] * 3
+    assert asked == ["unix:///e"]
+
+
+def test_no_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "nobody is there")
+    why = "no engine answers at unix:///e: nobody is there"
+    assert choose("auto", IMAGE) == [Choice("shell", why)]
