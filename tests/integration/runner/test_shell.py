@@ -3,15 +3,18 @@
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tracekeeper.errors import JobError, StorageError
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.base import StepResult
-from tracekeeper.runner.executors.shell import ShellExecutor, remove_tree
+from tracekeeper.runner.executors.shell import ShellExecutor, remove_tree, write_secret
 
 STEP = Step("script", (), 60)
 
@@ -122,7 +125,7 @@ def test_closed_stdout_is_not_the_end(tmp_path: Path) -> None:
 
 def test_daemons_are_ended_and_their_output_is_kept(tmp_path: Path) -> None:
     script = (
-        "setsid sh -c 'trap \"echo last words; exit\" TERM; echo daemon; touch up; "
+        'setsid sh -c \'trap "echo last words; exit" TERM; echo daemon; touch up; '
         "while :; do :; done' & while ! [ -e up ]; do :; done; echo done"
     )
     result, output = run_script(tmp_path, script)
@@ -165,3 +168,77 @@ def test_remove_tree_removes_read_only_directories(tmp_path: Path) -> None:
     remove_tree(tree)
     assert not tree.exists()
     remove_tree(tree)
+
+
+def test_the_script_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    result, output = run_script(tmp_path, 'stat -c "%a %n" "$0" "${0%/*}"')
+    assert result == StepResult(0)
+    modes = [line.split()[0] for line in output.data.splitlines()]
+    assert modes == [b"600", b"700"]
+
+
+def test_what_a_trap_runs_to_clean_up_is_not_signalled(tmp_path: Path) -> None:
+    script = "trap 'sh -c \"sleep 0.2; echo cleaned\"; exit' TERM; echo ready; while :; do :; done"
+    result, output = run_script(tmp_path, script, cancel_at=b"ready")
+    assert result is None
+    assert output.data == b"ready\ncleaned\n"
+
+
+def test_who_forks_without_end_is_ended(tmp_path: Path) -> None:
+    script = (
+        "f() { trap '' TERM; while :; do (trap '' TERM; sleep 0.01) & sleep 0.01; done; }; "
+        "f & setsid sh -c 'trap \"\" TERM; while :; do sleep 0.01; done' & echo ready; exit 0"
+    )
+    result, output = run_script(tmp_path, script, grace=0.3)
+    assert result == StepResult(0)
+    assert output.data == b"ready\n"
+
+
+def test_any_number_of_cancels(tmp_path: Path) -> None:
+    script = "trap '' TERM; echo ready; while :; do :; done"
+    before = len(os.listdir("/proc/self/fd")) if processes.LINUX else 0
+    result, _ = run_script(tmp_path, script, cancel_at=b"ready", grace=100, cancels=7)
+    assert result is None
+    assert not processes.LINUX or len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_shell_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: str(tmp_path / "none"))
+    with pytest.raises(JobError, match="cannot be started: No such file") as caught:
+        run_script(tmp_path, "echo")
+    assert caught.value.reason == "runner_system_failure"
+
+
+def test_a_secret_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "script.sh"
+    path.write_text("old")
+    path.chmod(0o666)
+    write_secret(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StorageError):
+        write_secret(tmp_path / "none" / "script.sh", b"")
+
+
+@pytest.mark.root
+def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    held = tmp_path / "tree" / "held"
+    held.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tk-held", held], check=True)
+    try:
+        (held / "file").touch()
+        with pytest.raises(StorageError, match="held cannot be removed: Device or resource busy"):
+            remove_tree(tmp_path / "tree")
+    finally:
+        subprocess.run(["umount", held], check=True)
+    remove_tree(tmp_path / "tree")
+
+
+def test_a_tree_that_two_remove_at_once(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for n in range(300):
+        (tree / str(n % 30)).mkdir(parents=True, exist_ok=True)
+        (tree / str(n % 30) / f"file-{n}").touch()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(remove_tree, [tree] * 4))
+    assert not tree.exists()
