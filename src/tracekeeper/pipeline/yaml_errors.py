@@ -46,6 +46,11 @@ _EXPLANATIONS = (
     _Explanation("expected ',' or ']'", "this list in `[ ]` goes on wrongly", "write `[a, b]`"),
     _Explanation("expected ',' or '}'", "this mapping in `{ }` goes on wrongly", "write `{a: b}`"),
     _Explanation(
+        "did not find expected node content",
+        "a value was expected here",
+        "close every `[` and `{`, and put text that begins with one in quotes",
+    ),
+    _Explanation(
         "unknown escape character",
         "there is no such escape in double quotes",
         "write `\\\\` for a backslash, or use single quotes",

@@ -22,6 +22,8 @@ def explained(text: str) -> Problem:
         ("a: [1\nb: 2", 2, 2, "this list in `[ ]` goes on wrongly", "[a, b]"),
         ("a: {x: 1\nb: 2", 2, 2, "this mapping in `{ }` goes on wrongly", "{a: b}"),
         ('a: "\\d"', 1, 5, "there is no such escape in double quotes", "single quotes"),
+        ("a: [\n", 2, 1, "a value was expected here", "close every `[`"),
+        ("a: [b, ], c", 1, 9, "a key was expected here", "quotes"),
         ("a: 1\nb\nc: 1", 2, 1, "this key has no `:`", "indent"),
         ("a: 1\nb", 2, 1, "this key has no `:`", "key: value"),
         ("a:\n  - x\n y: 1", 3, 2, "a key was expected here", "neighbours"),
