@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
@@ -22,6 +23,12 @@ async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
     if canceled is not None:
         raise canceled
     return task.result()
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `function` in a thread. A cancellation waits until it is done: a thread cannot be
+    stopped, and what it still writes must not come after the clean-up."""
+    return await to_its_end(asyncio.to_thread(function, *args, **kwargs))
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

@@ -4,10 +4,10 @@ Wording follows gitlab-runner where it has words. A cache is a convenience: trou
 warning. An artifact is a result: trouble with one fails the job.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from tracekeeper.engine.tasks import in_thread
 from tracekeeper.errors import TracekeeperError
 from tracekeeper.protocol.payload import ArtifactSpec, ArtifactsWhen, CacheSpec, JobPayload
 from tracekeeper.runner.coordinator import Coordinator
@@ -56,7 +56,7 @@ class JobFiles:
                 self._warn(f"the cache {spec.key} was not restored: {error.message}")
 
     async def _restore(self, spec: CacheSpec) -> None:
-        found = await asyncio.to_thread(self._coordinator.fetch_cache, spec)
+        found = await in_thread(self._coordinator.fetch_cache, spec)
         if found is None:
             self._output.note(f"No cache is kept under the key {spec.key}")
             return
@@ -66,7 +66,7 @@ class JobFiles:
     async def fetch_artifacts(self) -> None:
         """Unpack the artifacts of every job this one depends on."""
         for dependency in self._payload.dependencies:
-            archives = await asyncio.to_thread(self._coordinator.artifacts_of, dependency)
+            archives = await in_thread(self._coordinator.artifacts_of, dependency)
             for archive in archives:
                 await self._executor.put_archive(archive)
             if archives:
@@ -87,7 +87,7 @@ class JobFiles:
         if not count:
             self._warn(f"nothing to save for the cache {spec.key}")
             return
-        await asyncio.to_thread(self._coordinator.keep_cache, spec, archive)
+        await in_thread(self._coordinator.keep_cache, spec, archive)
         self._output.note(f"Saved the cache {spec.key}: {count} files and directories")
 
     async def keep_artifacts(self, *, succeeded: bool) -> None:
@@ -102,7 +102,7 @@ class JobFiles:
         if not count:
             self._output.note("\x1b[31;1mERROR: No files to upload\x1b[0;m")
             return
-        await asyncio.to_thread(self._coordinator.keep_artifacts, spec, archive)
+        await in_thread(self._coordinator.keep_artifacts, spec, archive)
         what = "artifacts" if spec.artifact_type == "archive" else f"{spec.artifact_type} report"
         self._output.note(f"Kept the {what}: {count} files and directories")
 
@@ -122,7 +122,7 @@ class JobFiles:
         project_dir = self._executor.project_dir
         wanted = [*paths, "."] if untracked else paths
         async with self._executor.collect(wanted) as root:
-            selection = await asyncio.to_thread(
+            selection = await in_thread(
                 select,
                 root,
                 paths,
@@ -140,9 +140,9 @@ class JobFiles:
             with storing(str(archive)):
                 archive.parent.mkdir(parents=True, exist_ok=True)
             if gzip:
-                await asyncio.to_thread(create_gzip, root, selection.files, archive)
+                await in_thread(create_gzip, root, selection.files, archive)
                 return len(selection.files)
-            return await asyncio.to_thread(create_zip, root, selection.files, archive)
+            return await in_thread(create_zip, root, selection.files, archive)
 
     def _warn(self, sentence: str) -> None:
         self._output.note(f"\x1b[33;1mWARNING: {sentence}\x1b[0;m")

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -242,3 +243,32 @@ def test_a_tree_that_two_remove_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(remove_tree, [tree] * 4))
     assert not tree.exists()
+
+
+def test_a_cancelled_copy_is_over_before_the_clean_up(tmp_path: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow(Copy):
+        def materialize(self, dest: Path) -> None:
+            begun.set()
+            assert go.wait(30)
+            super().materialize(dest)
+
+    async def main() -> None:
+        output = Recorder()
+        executor = ShellExecutor(tmp_path / "job", project="p", sources=Slow(), marker="m/1/2")
+        await executor.prepare(output)
+        copying = asyncio.create_task(executor.put_sources(output))
+        await asyncio.to_thread(begun.wait, 30)
+        for _ in range(3):
+            copying.cancel()
+            await asyncio.sleep(0)
+        assert not copying.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+        assert (tmp_path / "job/p/file").exists()
+        await executor.cleanup()
+
+    asyncio.run(main())
+    assert not (tmp_path / "job").exists()

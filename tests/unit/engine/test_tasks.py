@@ -94,3 +94,30 @@ def test_backoff_pauses_longer_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert pauses[:4] == [0.02, 0.04, 0.02, 0.04]
     assert max(pauses) == 1.0
     assert 3.0 < sum(pauses[2:]) < 5.0
+
+
+def test_any_number_of_cancellations_wait() -> None:
+    async def main() -> list[str]:
+        done: list[str] = []
+        go = asyncio.Event()
+
+        async def work() -> None:
+            await go.wait()
+            done.append("made")
+
+        task = asyncio.create_task(to_its_end(work()))
+        for _ in range(5):
+            await asyncio.sleep(0)
+            task.cancel()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return done
+
+    assert asyncio.run(main()) == ["made"]
+
+
+def test_a_thread_is_waited_for() -> None:
+    assert asyncio.run(in_thread(divmod, 7, 2)) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(in_thread(divmod, 7, 0))

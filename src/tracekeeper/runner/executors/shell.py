@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tracekeeper.engine.tasks import to_its_end
+from tracekeeper.engine.tasks import in_thread, to_its_end
 from tracekeeper.errors import JobError, StorageError
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
@@ -67,18 +67,18 @@ class ShellExecutor:
 
     async def prepare(self, output: Output) -> None:
         """Make the job's directory, empty."""
-        await asyncio.to_thread(remove_tree, self._directory)
+        await in_thread(remove_tree, self._directory)
         self._directory.mkdir(parents=True, mode=0o700)
 
     async def put_sources(self, output: Output) -> None:
         """Copy the checkout to the project directory."""
-        await asyncio.to_thread(self._sources.materialize, self._project)
+        await in_thread(self._sources.materialize, self._project)
 
     async def put_archive(self, archive: Path) -> None:
         """Unpack artifacts or a cache over the project directory."""
         from tracekeeper.workspace.unpack import extract
 
-        await asyncio.to_thread(extract, archive, self._project)
+        await in_thread(extract, archive, self._project)
 
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
@@ -108,7 +108,7 @@ class ShellExecutor:
 
     async def cleanup(self) -> None:
         """Remove the job's directory."""
-        await asyncio.to_thread(remove_tree, self._directory)
+        await in_thread(remove_tree, self._directory)
 
     def _start(self, script: Path, write_end: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
