@@ -240,6 +240,7 @@ def test_only_refs_of_a_pipeline_that_is_played(
         ("$A =~ /^a\\d$/", True), ("$A =~ /^A/", False), ("$A =~ /^A/i", True), ("$A !~ /bb/", True),
         ("$NONE =~ /a1/", False), ("$NONE !~ /a1/", True), ("$A =~ $PATTERN", True), ("$A !~ $PATTERN", False),
         ("$A && $NONE", False), ("$A || $NONE", True), ("$NONE && $NONE || $A", True),
+        ("!$NONE", True), ("!($A && $NONE)", True), ("$TRUE == true", True), ("$A == false", False),
         ("$NONE && ($NONE || $A)", False), ("($A)", True), ("$A == $A", True),
     ],
 )  # fmt: skip
@@ -248,7 +249,7 @@ def test_expressions(make_project: MakeProject, expression: str, holds: bool) ->
     quoted = expression.replace("'", "''")
     project = make_project(
         f"a: {{script: x, rules: [{{if: '{quoted}'}}]}}\nb: {{script: x}}",
-        given={"A": "a1", "EMPTY": "", "PATTERN": "/^a/"},
+        given={"A": "a1", "EMPTY": "", "TRUE": "true", "PATTERN": "/^a/"},
     )
     assert ("a" in project.pipeline.jobs) == holds
 
