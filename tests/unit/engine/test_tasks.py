@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from tracekeeper.engine.tasks import Backoff, end, first, to_its_end
+from tracekeeper.engine.tasks import Backoff, end, first, in_thread, to_its_end
 
 
 def test_a_cancellation_waits_for_the_end() -> None:
