@@ -39,6 +39,9 @@ def command(
         _print_table(pipeline)
     else:
         click.echo(f"No pipeline: {pipeline.reason}", err=True)
+    if count := len(pipeline.warnings):
+        what = "1 warning" if count == 1 else f"{count} warnings"
+        click.echo(f"{what}: see `tracekeeper lint`", err=True)
 
 
 def _described(job: Job) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 — tables of cases, one a line
 
+import json
 import os
 import subprocess
 import sys
@@ -186,3 +187,12 @@ def test_lint_of_what_is_no_file(tmp_path: Path) -> None:
         "none.yml:1:1: error: there is no such file",
         "pipeline:1:1: error: it is a directory",
     ]
+
+
+def test_a_list_of_jobs_does_not_hide_that_some_are_left_out(tmp_path: Path) -> None:
+    content = "include: {template: X.yml}\na: {script: x}\nb: {script: x, needs: [c]}\n"
+    (tmp_path / ".gitlab-ci.yml").write_text(content)
+    result = tracekeeper(tmp_path, "list", "--json")
+    assert result.returncode == 0
+    assert [job["name"] for job in json.loads(result.stdout)] == ["a"]
+    assert result.stderr == "3 warnings: see `tracekeeper lint`\n"

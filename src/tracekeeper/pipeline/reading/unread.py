@@ -61,21 +61,33 @@ def _inside(node: Node) -> Iterator[Node]:
 
 def complete_jobs(jobs: Jobs, findings: Findings) -> dict[str, ReadJob]:
     """The jobs with something to run, all of whose needs and dependencies are among them."""
-    kept = {name: job for name, job in jobs.items() if any(work in job.node for work in WORK)}
-    while incomplete := _unlinked(kept):
-        for name in incomplete:
+    idle = {name for name, job in jobs.items() if not any(work in job.node for work in WORK)}
+    left_out = _with_dependents(jobs, idle)
+    for name in jobs:
+        if name in left_out and name not in idle:
             message = f"job `{name}` is left out, with a job that it needs"
-            findings.warn("left_out", message, kept.pop(name).config.at)
-    return kept
+            findings.warn("left_out", message, jobs[name].config.at)
+    return {name: job for name, job in jobs.items() if name not in left_out}
 
 
-def _unlinked(jobs: Jobs) -> list[str]:
+def _with_dependents(jobs: Jobs, incomplete: set[str]) -> set[str]:
+    """The jobs that are incomplete, that need one that is not there, or that need one of these."""
     links = Links(jobs, {}, Findings([]))
-    return [
-        name
-        for name, job in jobs.items()
-        if any(links.find(linked) is None for linked in _linked_names(job))
-    ]
+    needed_by: dict[str, list[str]] = {}
+    waiting = list(incomplete)
+    for name, job in jobs.items():
+        for target in map(links.find, _linked_names(job)):
+            if target is None:
+                waiting.append(name)
+            else:
+                needed_by.setdefault(target.config.name, []).append(name)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += needed_by.get(name, ())
+    return found
 
 
 def _linked_names(job: ReadJob) -> Iterator[str]:

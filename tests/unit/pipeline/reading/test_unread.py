@@ -48,8 +48,8 @@ def test_what_is_left_out_is_named() -> None:
     assert [(str(p.at), p.message, p.hint) for p in problems] == [
         ("f:3:1", "job `d` has nothing to run", "it may be there"),
         ("f:2:24", "job `b` needs `c`, which is not known here", "it may be there"),
-        ("f:2:1", "job `b` is left out, with a job that it needs", ""),
         ("f:1:1", "job `a` is left out, with a job that it needs", ""),
+        ("f:2:1", "job `b` is left out, with a job that it needs", ""),
     ]
 
 
