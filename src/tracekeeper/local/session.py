@@ -136,7 +136,8 @@ class _Session:
 
     def _clean_up(self) -> None:
         """Remove what the run made outside its own directory. Signals wait until it is done."""
-        processes.end_strays(but=self._children)
+        if strays := processes.end_strays(but=self._children):
+            self._warn(f"these processes of jobs would not end: {', '.join(map(str, strays))}")
         try:
             remove_tree(self._builds)
         except StorageError as error:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ MARKER = "TRACEKEEPER_JOB"
 
 PR_SET_CHILD_SUBREAPER = 36
 LINUX = sys.platform == "linux"
+POLL = 0.005
+"""Seconds between looks at processes that are being ended."""
 
 
 class Trail(msgspec.Struct, frozen=True):
@@ -134,15 +137,19 @@ def group(pid: int) -> int:
         return 0
 
 
-def end_strays(*, but: Collection[int]) -> None:
+def end_strays(*, but: Collection[int], patience: float = 5.0) -> list[int]:
     """Kill and reap our children, all but `but`: orphans that we adopted and nobody claimed, such
-    as a daemon that hid both its session and its environment."""
+    as a daemon that hid whatever it could be known by. Blocks, for `patience` seconds at most;
+    returns those that would not go, since they belong to another user."""
     if not LINUX:
-        return
-    for pid in set(children(os.getpid())).difference(but):
-        stop(descendants([pid]), signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        return []
+    deadline = time.monotonic() + patience
+    while strays := [pid for pid in children(os.getpid()) if pid not in but and not _reap(pid)]:
+        if time.monotonic() > deadline:
+            return strays
+        stop(list(descendants(strays)), signal.SIGKILL)  # first all are found: the dead lose theirs
+        time.sleep(POLL)
+    return []
 
 
 def stop(pids: Iterable[int], number: signal.Signals) -> None:

@@ -22,7 +22,7 @@ def _reap() -> Iterator[None]:
     assert processes.become_subreaper()
     before = set(processes.children(os.getpid()))
     yield
-    processes.end_strays(but=before)
+    assert processes.end_strays(but=before) == []
     assert set(processes.children(os.getpid())) == before
 
 
@@ -122,4 +122,15 @@ def test_strays_are_ended_with_all_below_them(tmp_path: Path) -> None:
             os.kill(pid, 0)
             state = Path(f"/proc/{pid}/stat").read_text().split()[2]
             assert state in {"Z", "X"}
+    end(process)
+
+
+def test_strays_that_nobody_may_end_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = processes.children(os.getpid())
+    process = start("echo ready; sleep 100", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "stop", lambda pids, number: None)
+        assert processes.end_strays(but=before, patience=0.05) == [process.pid]
     end(process)
