@@ -21,8 +21,9 @@ ZSH = r"""
 #compdef tracekeeper
 _tracekeeper() {
   local line
-  local -a described
-  for line in "${(@f)$(tracekeeper _complete -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
+  local -a typed described
+  typed=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
+  for line in "${(@f)$(tracekeeper _complete -- "${typed[@]}" 2>/dev/null)}"; do
     [[ -z $line ]] || described+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
   done
   if (( $#described )); then _describe -V tracekeeper described; else _files; fi

@@ -96,7 +96,7 @@ def _remark(log: KeptLog) -> None:
     """Say so if the log that was shown has no end."""
     if log.grows():
         click.echo(f"tracekeeper: {log.name} still runs; --follow shows the rest", err=True)
-    elif log.result() is None:
+    elif not log.closed:
         click.echo(f"tracekeeper: run {log.run.number} was killed; its log ends here", err=True)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from time import sleep
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +12,9 @@ from tracekeeper.errors import StorageError, UsageError
 from tracekeeper.local.data import DataDirectory, JobDirectory, RunDirectory
 from tracekeeper.local.journal import read_events
 from tracekeeper.pipeline.nearest import did_you_mean
-from tracekeeper.runner.job import JobResult
+
+if TYPE_CHECKING:
+    from tracekeeper.runner.job import JobResult
 
 POLL = 0.2
 """Seconds between looks at what another process writes."""
@@ -24,11 +27,18 @@ class KeptLog(msgspec.Struct, frozen=True):
     name: str
     directory: JobDirectory
 
-    def result(self) -> JobResult | None:
+    @property
+    def closed(self) -> bool:
+        """Whether the attempt has ended and its trace is whole."""
+        return self.directory.result.exists()
+
+    def result(self) -> "JobResult | None":
         """How the attempt ended; None while it goes on, or where it was killed.
 
         Raises StorageError where the file cannot be read.
         """
+        from tracekeeper.runner.job import JobResult  # it needs asyncio, which is slow to load
+
         try:
             return msgspec.json.decode(self.directory.result.read_bytes(), type=JobResult)
         except FileNotFoundError:
@@ -40,7 +50,7 @@ class KeptLog(msgspec.Struct, frozen=True):
 
     def grows(self) -> bool:
         """Whether the trace may still grow."""
-        return self.run.locked() and not self.directory.result.exists()
+        return self.run.locked() and not self.closed
 
 
 def kept_logs(data: DataDirectory, *, job: str = "", run: int = 0) -> list[KeptLog]:
