@@ -27,6 +27,7 @@ from tracekeeper.problems import Problem
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.shell import remove_tree
 from tracekeeper.workspace.checkout import Snapshot
+from tracekeeper.workspace.project import OWN_DIRECTORY
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -114,7 +115,7 @@ class _Session:
 
     async def _run_jobs(self) -> str:
         snapshot = await asyncio.to_thread(
-            Snapshot.take, self._project.root, self._builds / "snapshot"
+            Snapshot.take, self._project.root, self._builds / "snapshot", left_out=self._left_out()
         )
         for note in snapshot.notes:
             self._warn(note)
@@ -128,6 +129,15 @@ class _Session:
         if self._interrupted:
             self._run.interrupt()
         return await self._run.run()
+
+    def _left_out(self) -> list[str]:
+        """Our own directories, where they lie in the project: no job sees other jobs' files."""
+        root = self._project.root.resolve()
+        own = (self._data.path.resolve(), self._all_builds.parent.resolve())
+        return [
+            OWN_DIRECTORY,
+            *(str(path.relative_to(root)) for path in own if root in path.parents),
+        ]
 
     def _interrupt(self) -> None:
         self._interrupted = True

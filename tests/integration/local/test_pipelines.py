@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -363,3 +364,19 @@ def test_a_chain_of_needs_runs_in_its_order(checkout: Any, jobs_at_once: str) ->
     run = checkout.run("-j", jobs_at_once)
     assert run.code == 0
     assert [line for line in run.lines("j7") if line.isdigit()] == list("01234567")
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_our_own_directories_in_the_project_are_no_part_of_it(checkout: Any, git: bool) -> None:
+    checkout.pipeline("job: {script: ['find . -name .git -prune -o -type f -print']}")
+    if not git:
+        shutil.rmtree(checkout.root / ".git")
+    where = {"XDG_CACHE_HOME": str(checkout.root / "caches")}
+    checkout.write("caches/other", "")
+    leftover = "caches/tracekeeper/builds/left/1/file"
+    checkout.write(leftover, "")
+    for _ in range(2):
+        run = checkout.run("--data", "kept", environment=where)
+        assert run.code == 0
+        files = [line for line in run.lines() if line.startswith("./")]
+        assert sorted(files) == ["./.gitlab-ci.yml", "./caches/other"]
