@@ -45,8 +45,9 @@ class Run:
         """Wait until jobs have written `text` so often."""
         self.wait(lambda: self.output().count(text) >= count)
 
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        """Send a signal to the program; with `group` as a terminal does, to what it runs too."""
+        (os.killpg if group else os.kill)(self.process.pid, number)
 
     def end(self) -> "Run":
         """Wait for the end of the program."""
@@ -152,6 +153,7 @@ class Checkout:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                start_new_session=True,
             )
             process.stderr = (self.home / f"stderr-{len(self.runs)}").open("rb")
         run = Run(process, json=json)

@@ -108,7 +108,8 @@ job:
     assert run.finished()["status"] == "canceled"
 
 
-def test_while_the_snapshot_is_taken(checkout: Any) -> None:
+@pytest.mark.parametrize("group", [False, True])
+def test_while_the_snapshot_is_taken(checkout: Any, group: bool) -> None:
     """A git that waits stands in for a large project."""
     git = checkout.home / "bin" / "git"
     git.parent.mkdir()
@@ -127,10 +128,11 @@ exec {real.strip()} "$@"
     while not (checkout.home / "waiting").exists():
         assert run.process.poll() is None
         os.sched_yield()
-    run.signal(signal.SIGINT)
+    run.signal(signal.SIGINT, group=group)
     (checkout.home / "arm").unlink()
     assert run.code == 130
-    assert run.results == {"job": "canceled"}
+    assert run.results == ({} if group else {"job": "canceled"})  # there git is interrupted too
+    assert run.events[-1]["status"] == "canceled"
     assert run.errors == ""
     assert_nothing_is_left(checkout)
 
