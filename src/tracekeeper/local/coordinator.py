@@ -1,7 +1,6 @@
 """The coordinator of a local run: artifacts and caches are files in the data directory."""
 
 import errno
-import gzip
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -101,5 +100,7 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _unzipped(archive: Path) -> bytes:
+    import gzip
+
     with gzip.open(archive) as file:
         return file.read()

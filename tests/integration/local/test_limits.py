@@ -224,6 +224,26 @@ good: {script: [echo]}
     )
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_events_that_cannot_be_kept_stop_nothing(checkout: Any) -> None:
+    checkout.pipeline("job: {script: [echo hello]}")
+    code = """
+from tracekeeper.local.journal import EventJournal
+real = EventJournal.__init__
+def full(self, path):
+    real(self, path)
+    self._file.close()
+    self._file = open("/dev/full", "ab", buffering=0)
+EventJournal.__init__ = full
+"""
+    run = checkout.run(environment=patched(checkout, code))
+    assert run.code == 0
+    assert [event["type"] for event in run.events[:2]] == ["run_started", "warning"]
+    (warning,) = run.warnings
+    assert "is not kept: the disk refuses" in warning
+    assert run.finished()["verdict"] == "proven"
+
+
 @pytest.mark.root
 def test_what_cannot_be_removed_is_told(checkout: Any) -> None:
     checkout.pipeline("""
