@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from tracekeeper.errors import StorageError, UsageError
-from tracekeeper.workspace.disk import storing
+from tracekeeper.workspace.disk import storing, written_whole
 
 NAME = ".tracekeeper"
 JOBS_PER_RUN = 100_000
@@ -50,9 +50,9 @@ class JobDirectory:
         return self.path / "result.json"
 
     def keep_result(self, result: msgspec.Struct) -> None:
-        """Write the job's result. Raises StorageError."""
-        with storing(str(self.result)):
-            self.result.write_bytes(msgspec.json.encode(result))
+        """Write the job's result, whole or not at all. Raises StorageError."""
+        with written_whole(self.result) as file:
+            file.write(msgspec.json.encode(result))
 
     @property
     def defect(self) -> Path:

@@ -161,10 +161,7 @@ def check_trace(job: Path) -> None:
         trace = (job / "trace").read_bytes()
         assert zlib.crc32(trace[:size]) == crc, f"{job.name}: the journal is ahead of the trace"
     if (job / "result.json").exists():
-        text = (job / "result.json").read_bytes()
-        if not text.endswith(b"}"):
-            return  # torn: the job counts as killed
-        last = json.loads(text)["ledger"]["hops"][-1]
+        last = json.loads((job / "result.json").read_bytes())["ledger"]["hops"][-1]
         trace = (job / "trace").read_bytes()
         assert (len(trace), zlib.crc32(trace)) == (last["bytes"], last["crc"])
 

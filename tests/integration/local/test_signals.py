@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,10 @@ job:
     assert checkout.run().warnings == []
     kept = list(read_events(checkout.kept(1).events))
     assert kept
-    assert b"before the end" in (checkout.kept(1).path / "jobs/1-job/trace").read_bytes()
+    logs = [sys.executable, "-m", "tracekeeper", "logs", "job", "--run", "1"]
+    shown = subprocess.run(logs, cwd=checkout.root, capture_output=True, text=True, check=False)
+    assert "\nbefore the end\n" in shown.stdout
+    assert "Traceback" not in shown.stderr
 
 
 def test_two_runs_at_once(checkout: Any) -> None:

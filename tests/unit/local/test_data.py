@@ -103,6 +103,7 @@ def test_jobs_have_directories(tmp_path: Path) -> None:
     assert run.new_job(100_013, "---").path.name == "13-job"
     job.keep_result(Result("success"))
     assert job.result.read_bytes() == b'{"status":"success"}'
+    assert [path.name for path in job.path.iterdir()] == ["result.json"]
     assert job.trace == job.path / "trace"
     assert job.defect == job.path / "defect.txt"
     assert not job.artifacts.exists()
@@ -115,6 +116,7 @@ def test_a_result_that_cannot_be_kept(tmp_path: Path) -> None:
     run, lock = DataDirectory.open(tmp_path / "data").new_run()
     job = run.new_job(1, "job")
     job.path.rmdir()
+    job.path.write_text("in the way")
     with pytest.raises(StorageError):
         job.keep_result(Result("success"))
     os.close(lock)
