@@ -110,6 +110,7 @@ def test_an_included_file_looks_like_yaml(include: str) -> None:
         ("$URL", "http://example.com/a.yml"),
         ("{remote: 'https://example.com/a.yml', integrity: x}", "include: remote"),
         ("{template: Auto.yml}", "include: template"),
+        ("{local: 'ci/$[[ inputs.kind ]].yml'}", "include: ci/$[[ inputs.kind ]].yml"),
         ("{project: a/b, file: [x.yml], ref: main}", "include: project"),
         ("{component: example.com/a/b@1, inputs: {a: b}}", "include: component"),
         ("{artifact: a.yml, job: b}", "include: artifact"),

@@ -105,6 +105,16 @@ def test_what_is_missing_may_be_elsewhere(text: str, hint: str) -> None:
     assert [problem.hint for problem in problems] == [hint]
 
 
+def test_with_an_unread_file_what_is_unknown_is_left_out() -> None:
+    problems: list[Problem] = []
+    document = parse(b"a: {script: x}\nb: {extends: .c}\nd: {stage: test}\n", "f", problems)
+    assert isinstance(document, Mapping)
+    config = read(document, problems, elsewhere="it may be there", unread=True)
+    assert config is not None
+    assert list(config.jobs) == ["a"]
+    assert [problem.code for problem in config.warnings] == ["missing_script"]
+
+
 def test_earlier_problems_stay_and_are_not_ours() -> None:
     problems: list[Problem] = []
     document = parse(b"a: {script: x}\na: {script: y, release: z}\n", "f", problems)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracekeeper.pipeline import node as nodes
-from tracekeeper.pipeline.config import JobConfig, MatrixRow, Need
+from tracekeeper.pipeline.config import Environment, JobConfig, MatrixRow, Need
 from tracekeeper.pipeline.reading.checks import check_jobs, instance_names
 from tracekeeper.pipeline.reading.findings import Findings
 from tracekeeper.pipeline.reading.jobs import ReadJob
@@ -124,6 +124,15 @@ def test_long_chains_need_no_recursion() -> None:
     problems: list[Problem] = []
     check_jobs(jobs, ("test",), Findings(problems))
     assert [problem.code for problem in problems] == ["cycle"]
+
+
+def test_what_an_unread_file_may_hold_is_no_error() -> None:
+    problems: list[Problem] = []
+    findings = Findings(problems, elsewhere="it may be there", unread=True)
+    place = Environment("e", on_stop="stopper")
+    config = JobConfig("a", AT, "test", needs=(Need("zzz", AT),), environment=place)
+    check_jobs({"a": ReadJob(config, nodes.Mapping({}, AT))}, ("test",), findings)
+    assert [(problem.code, problem.warning) for problem in problems] == [("unknown_job", True)]
 
 
 def test_what_is_unknown_may_be_elsewhere() -> None:

@@ -34,6 +34,10 @@ def config_of(text: str) -> tuple[Config, list[Problem]]:
         ("a: {script: x, needs: [{job: zz, optional: true}]}", ["a"]),
         ("a: {script: x, environment: {name: e, on_stop: zz}}", ["a"]),
         (".a: {script: x}", []),
+        ("a: {script: x}\nb: {script: '$[[ inputs.i ]]'}", ["a"]),
+        ("a: {script: x}\n$[[ inputs.i ]]: {script: x}", ["a"]),
+        ("a: {script: x}\n.b: {script: '$[[ inputs.i ]]'}", ["a"]),
+        ("a: {script: x, needs: [b, c]}\nb: {script: x, needs: [c, z]}\nc: {stage: test}", []),
     ],
 )
 def test_jobs_that_are_known_in_full_are_left(text: str, left: Sequence[str]) -> None:
@@ -51,6 +55,12 @@ def test_what_is_left_out_is_named() -> None:
         ("f:1:1", "job `a` is left out, with a job that it needs", ""),
         ("f:2:1", "job `b` is left out, with a job that it needs", ""),
     ]
+
+
+def test_what_takes_an_input_is_named_unless_it_is_hidden() -> None:
+    _, problems = config_of("a: {script: '$[[ inputs.i ]]'}\n.b: {script: '$[[ inputs.i ]]'}")
+    message = "`a` is left out: it has inputs, which are not filled in"
+    assert [(problem.code, problem.message) for problem in problems] == [("left_out", message)]
 
 
 def test_stages_of_unknown_place_come_last() -> None:
