@@ -239,3 +239,20 @@ job:
     assert [f"run-{n}" in run.lines() for n, run in enumerate(runs[:2])] == [True, True]
     assert len({run.of_type("run_started")[0]["run"] for run in [*runs, fourth]}) == 4
     assert_nothing_is_left(checkout)
+
+
+def test_two_runs_that_find_a_killed_one(checkout: Any) -> None:
+    checkout.pipeline("job: {script: [sleep 604 & sleep 605 & echo ready, sleep 600]}")
+    killed = [checkout.start() for _ in range(2)]
+    for run in killed:
+        run.until_output("\nready\n")
+    for run in killed:
+        run.signal(signal.SIGKILL)
+        run.end()
+    checkout.pipeline("job: {script: [echo fine]}")
+    after = [checkout.start() for _ in range(4)]
+    assert [run.code for run in after] == [0] * 4
+    assert [run.errors for run in after] == [""] * 4
+    told = sorted(warning[:16] for run in after for warning in run.warnings)
+    assert told == ["run 1 was killed", "run 2 was killed"]
+    assert_nothing_is_left(checkout)
