@@ -42,6 +42,7 @@ async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
     directory = builds / str(run.number)
     processes_left = _end_processes(f"{data.id}/{run.number}", directory)
     left = ["its checkouts", f"{processes_left} process{'' if processes_left == 1 else 'es'}"]
+    _remove_partial_files(data, run)
     troubles = []
     try:
         remove_tree(directory)
@@ -67,6 +68,14 @@ def _end_processes(marker: str, directory: Path) -> int:
         processes.stop(left, signal.SIGKILL)
         killed |= left
     return len(killed)
+
+
+def _remove_partial_files(data: DataDirectory, run: RunDirectory) -> None:
+    """Remove files that were being written, by processes that are gone; see `written_whole`."""
+    for path in (*data.cache.glob("*.partial"), *run.path.glob("jobs/**/*.partial")):
+        writer = path.name.split(".")[-2].partition("-")[0]
+        if writer.isdigit() and not processes.exists(int(writer)):
+            path.unlink(missing_ok=True)
 
 
 async def _remove_from_engine(data: DataDirectory, run: RunDirectory) -> int:

@@ -121,6 +121,17 @@ def _holds(pid: int, output: str) -> bool:
     return False
 
 
+def exists(pid: int) -> bool:
+    """Whether there is a process `pid`, whosoever it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def session(pid: int) -> int:
     """The session id of `pid`, 0 where it is gone."""
     try:

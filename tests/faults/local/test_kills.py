@@ -4,7 +4,7 @@ What has to hold after every kill, and is checked with no code of the program:
 - each kept trace holds, byte by byte, what the last whole line of its journal says;
 - a job that has a result has the trace that the result speaks of;
 - every event but a torn last one is whole; every cache that is kept can be read;
-- once the next run has ended, no process and no directory of the killed one is left.
+- once the next run has ended, no process, directory or torn file of the killed one is left.
 
 The suite has to catch these planted bugs (`PLANTED`):
 - the next run leaves the killed one's processes alone
@@ -120,7 +120,8 @@ class Victim:
     def left(self) -> list[str]:
         """Processes and directories of runs that are over."""
         builds = [str(path) for path in self.home.glob("tracekeeper/builds/*/*")]
-        return builds + [f"process {pid}" for pid in self._processes()]
+        partial = [str(path) for path in self.data.rglob("*.partial")]
+        return builds + partial + [f"process {pid}" for pid in self._processes()]
 
     def _processes(self) -> list[int]:
         found = []

@@ -200,6 +200,11 @@ job:
     left = [pid for pid in processes.working_in(checkout.home) if pid != run.process.pid]
     run.signal(signal.SIGKILL)
     assert run.code == -signal.SIGKILL
+    checkout.data.cache.mkdir()
+    torn = checkout.data.cache / f"k.zip.{run.process.pid}-0123abcd.partial"
+    others = checkout.data.cache / f"k.zip.{os.getpid()}-0123abcd.partial"
+    for path in (torn, others):
+        path.touch()
     assert len(left) >= 4
     assert checkout.builds
     checkout.pipeline("job: {script: [echo fine]}")
@@ -207,6 +212,7 @@ job:
     assert after.code == 0
     (warning,) = after.warnings
     assert warning.startswith("run 1 was killed, or could not clean up; removed now: ")
+    assert list(checkout.data.cache.iterdir()) == [others]
     assert not [pid for pid in left if Path(f"/proc/{pid}/exe").exists()]
     assert_nothing_is_left(checkout)
     assert checkout.run().warnings == []

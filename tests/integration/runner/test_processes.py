@@ -99,9 +99,11 @@ def test_marks(tmp_path: Path) -> None:
     assert pid in processes.working_in(tmp_path)
     assert processes.working_in(tmp_path / "below") == []
     assert processes.session(pid) == processes.group(pid) == pid
+    assert processes.exists(pid)
     processes.stop_group(pid, signal.SIGKILL)
     end(process)
     assert processes.session(pid) == processes.group(pid) == 0
+    assert not processes.exists(pid)
     assert not processes.marked(pid, "data")
     processes.stop([pid], signal.SIGKILL)
     processes.stop_group(pid, signal.SIGKILL)
