@@ -164,12 +164,13 @@ def _mend_streams() -> None:
     """Make stdout and stderr usable: closed ones, and characters that the locale lacks.
 
     Where a descriptor is closed, the next file that is opened would get its number, and our output.
+    A closed stdout refuses what is written, like a full disk; a closed stderr swallows it.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)
+            os.open(os.devnull, os.O_RDONLY if descriptor == 1 else os.O_RDWR)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):

@@ -61,13 +61,20 @@ class _StampedHider:
         self._stamp = b""
 
     def feed(self, text: bytes) -> bytes:
-        return b"".join(map(self._line, _LINE.findall(text)))
+        first, newline, others = text.partition(b"\n")
+        whole, end, rest = others.rpartition(b"\n")
+        shown = self._lines(first + newline)
+        shown += self._lines(whole + end) if b"section_" in whole else whole + end
+        return shown + self._lines(rest)
 
     def settle(self) -> bytes:
         return self._stamped(self._hider.settle())
 
     def finish(self) -> bytes:
         return self._stamped(self._hider.finish())
+
+    def _lines(self, text: bytes) -> bytes:
+        return b"".join(map(self._line, _LINE.findall(text)))
 
     def _line(self, line: bytes) -> bytes:
         if self._at_start and (stamp := _STAMP.match(line)):

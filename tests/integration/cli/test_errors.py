@@ -136,3 +136,9 @@ def test_an_interrupt_ends_following_a_log(project: Any) -> None:
     assert follower.returncode == 130
     run.send_signal(signal.SIGINT)
     assert run.wait(30) == 130
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "&-"])
+def test_where_nothing_can_be_said_the_status_says_it(project: Any, stderr: str) -> None:
+    result = project.shell(f"tracekeeper lnt 2>{stderr}")
+    assert (result.returncode, result.stdout) == (2, b"")
