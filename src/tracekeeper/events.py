@@ -104,7 +104,8 @@ class JobRetried(Event, frozen=True, kw_only=True):
 
 
 class JobFinished(Event, frozen=True, kw_only=True):
-    """An attempt at a job has come to its end, and its trace is closed."""
+    """An attempt at a job has come to its end, and its trace is closed. Without a `job_started`
+    before it, the attempt could not begin."""
 
     job: JobId
     name: JobName

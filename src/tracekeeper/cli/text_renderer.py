@@ -153,6 +153,8 @@ class TextRenderer:
             return
         title = f"{plain(job.name)} failed: {plain(job.finished.message)}"
         self.write(f"\n{self.palette(title, 'red')}\n".encode())
+        if job.name not in self._attempts:
+            return  # it could not begin
         trace = self._attempts[job.name].directory.trace
         prefix = f"{self.palette('│', 'red')} ".encode()
         self.write(last_words(trace, LAST_LINES, prefix, colour=self.palette.colour))

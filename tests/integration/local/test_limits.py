@@ -163,6 +163,11 @@ good: {{script: [echo]}}
     assert run.code == 1
     assert run.results == {"bad": "runner_system_failure", "good": "success"}
     assert "grows beyond" in run.finished("bad")["message"]
+    assert [event["name"] for event in run.of_type("job_started")] == ["good"]
+    for_people = checkout.start(json=False)
+    assert for_people.code == 1
+    assert for_people.errors == ""
+    assert "grows beyond" in "".join(for_people.printed)
 
 
 def patched(checkout: Any, code: str) -> dict[str, str]:
