@@ -74,19 +74,18 @@ def project(tmp_path: Path) -> Project:
 
 
 class Terminal:
-    """A window of tmux: an independent judge of what a person sees."""
+    """A window of tmux, an independent judge of what is seen. It stays when `command` ends."""
 
     def __init__(self, directory: Path, columns: int, lines: int, command: Sequence[str]) -> None:
         home = directory.with_name("home")
         home.mkdir(exist_ok=True)
-        settings = home / "tmux.conf"
-        settings.write_text("set-option -g remain-on-exit on\n")
         self._socket = f"tracekeeper-{uuid.uuid4().hex[:12]}"
         path = f"PATH={PROGRAM.parent}:{os.environ['PATH']}"
         size = ("-x", str(columns), "-y", str(lines))
-        options = ("-f", str(settings), "-u", "new-session", "-d", *size, "-c", str(directory))
+        options = ("-f", os.devnull, "-u", "new-session", "-d", *size, "-c", str(directory))
         own = (f"{name}={home}" for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR"))
-        self._tmux(*options, "env", path, "LC_ALL=C.UTF-8", *own, *command)
+        stay = ("sh", "-c", 'trap : INT; "$@"; read _', "sh")
+        self._tmux(*options, "env", path, "LC_ALL=C.UTF-8", *own, *stay, *command)
 
     def screen(self, *, escapes: bool = False) -> str:
         shown = self._tmux("capture-pane", "-p", *(["-e"] if escapes else []))
