@@ -84,9 +84,10 @@ class Run:
         return {e["name"]: e["status"] for e in self.of_type("job_status")} | ends
 
     def output(self, job: str | None = None) -> str:
-        """What jobs wrote, without unfinished lines."""
-        texts = (e for e in list(self.events) if e["type"] in {"output", "preview"})
-        return "".join(e["text"] for e in texts if job in {None, e["name"]})
+        """What jobs wrote; what is only previewed at its end."""
+        told = [e for e in list(self.events) if e["type"] in {"output", "preview"}]
+        told = [e for e in told if job in {None, e["name"]}]
+        return "".join(e["text"] for e in told if e["type"] == "output" or e is told[-1])
 
     def lines(self, job: str = "job") -> list[str]:
         """The finished lines of a job."""
