@@ -80,7 +80,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tracekeeper.__version__, "--version", message="tracekeeper %(version)s")
 def cli() -> None:
-    """Run CI jobs from a .gitlab-ci.yml and keep every byte of their logs."""
+    """Run CI jobs from a .gitlab-ci.yml and keep every byte of their logs.
+
+    Colours are written to a terminal; NO_COLOR=1 turns them off, FORCE_COLOR=1 on.
+    """
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

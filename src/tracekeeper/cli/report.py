@@ -81,6 +81,8 @@ def result_style(end: events.RunFinished) -> str:
 
 def duration(seconds: float) -> str:
     """`seconds` as a person says it."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -28,7 +28,7 @@ def test_a_prompt_and_the_status_line_are_seen_and_go_away(
     screen = window.until_shown("ask │ Continue? [y/N]")
     *_, prompt, status = screen.splitlines()
     assert prompt == "ask │ Continue? [y/N]"
-    assert re.fullmatch(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] 0/1  ask \d+\.\d s", status)
+    assert re.fullmatch(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] 0/1  ask \d[\d.]* m?s", status)
     go.touch()
     screen = window.until_shown("Run 1 passed")
     assert screen.count("Continue? [y/N]\n") == 0
@@ -48,7 +48,7 @@ def test_the_area_survives_a_terminal_that_is_made_narrower(
     assert max(map(len, screen.splitlines())) <= 44
     window.resize(90)
     screen = window.until(lambda screen: "ask │ Continue with all of the many" in screen)
-    assert len(re.findall(r"ask \d+\.\d s", screen)) == 1
+    assert len(re.findall(r"ask \d[\d.]* m?s", screen)) == 1
     go.touch()
     screen = window.until_shown("Run 1 passed")
     assert screen.count("things? [y/N]\n") == 0
@@ -116,7 +116,7 @@ def test_an_interrupted_run_ends_with_its_table(
     screen = window.until_shown("status 130")
     assert "Run 1 was interrupted after" in screen
     assert "2 canceled." in screen
-    assert "unproven: the script did not run to its end" in screen
+    assert re.search(r"^ask +canceled ", screen, re.MULTILINE)
 
 
 def test_no_colour_and_no_bar_where_the_terminal_cannot(project: Any, terminal: Any) -> None:

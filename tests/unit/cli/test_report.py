@@ -98,7 +98,9 @@ def test_the_result(code: int, said: str, style: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.04, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.1 s"),
         (9.94, "9.9 s"),
         (9.95, "10 s"),
         (59.4, "59 s"),
