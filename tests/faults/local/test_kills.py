@@ -1,4 +1,6 @@
-"""`tracekeeper run` is killed (SIGKILL) at random moments, and the next run cleans up after it.
+"""`tracekeeper run` is killed or interrupted at random moments.
+
+After a SIGKILL the next run cleans up; after up to three polite signals the run itself has.
 
 What has to hold after every kill, and is checked with no code of the program:
 - each kept trace holds, byte by byte, what the last whole line of its journal says;
@@ -20,7 +22,9 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +115,26 @@ class Victim:
             rest = process.stdout.read()
         assert process.returncode in (0, -signal.SIGKILL), rest
 
+    def interrupt(self, chance: random.Random) -> int:
+        """Interrupt a run up to three times; its exit status, negative if that was after its end
+        (only the showing is cut short then)."""
+        with self.start(PIPELINE) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(1, MOST_EVENTS)):
+                process.stdout.readline()
+            for _ in range(chance.randint(1, 3)):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(chance.choice((0, 0.001, 0.1, 1)) * chance.random())
+                    break
+                process.send_signal(chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
+            assert b"Traceback" not in process.stdout.read()
+        return process.returncode
+
+    def last_events(self) -> list[dict[str, Any]]:
+        """The events of the newest run, as they are kept."""
+        runs = sorted(self.data.glob("runs/*/events.jsonl"), key=lambda p: int(p.parent.name))
+        return [json.loads(line) for line in runs[-1].read_bytes().splitlines()]
+
     def next_run(self) -> int:
         with self.start(NEXT) as process:
             output = process.communicate(timeout=60)[0]
@@ -184,6 +208,36 @@ def test_random_kills(tmp_path: Path, faults_full: bool, faults_seed: int) -> No
             kill_and_clean_up(victim, random.Random(f"{faults_seed} {n}"))
     finally:
         victim.clean()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.timeout(3600)
+def test_random_interrupts(tmp_path: Path, faults_full: bool, faults_seed: int) -> None:
+    victim = Victim(tmp_path)
+    try:
+        for n in range(FULL if faults_full else SAMPLE):
+            code = victim.interrupt(random.Random(f"{faults_seed} {n}"))
+            victim.check_what_is_kept()
+            assert victim.left() == []
+            check_events(code, victim.last_events())
+    finally:
+        victim.clean()
+
+
+def check_events(code: int, events: list[dict[str, Any]]) -> None:
+    """Every job that began has ended, and the end is told."""
+    last = events[-1]
+    assert last["type"] == "run_finished"
+    assert last["exit_code"] in (0, 130)
+    assert code == last["exit_code"] or code < 0
+    began = [event["job"] for event in events if event["type"] == "job_started"]
+    ended = [event["job"] for event in events if event["type"] == "job_finished"]
+    assert sorted(began) == sorted(ended)
+    statuses = {
+        e["name"]: e["status"] for e in events if e["type"] in {"job_status", "job_finished"}
+    }
+    assert set(statuses) == {job["name"] for job in events[0]["jobs"]}
+    assert set(statuses.values()) <= {"success", "canceled"}, events
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
