@@ -155,18 +155,15 @@ class JobRun:
             self._warn("nothing ran: the job has no script; `trigger` and `run` are not acted on")
             return _Outcome()
         limit = self._limit(timeouts.SCRIPT, self._payload.runner_info.timeout)
-        script = self._compose(step, "success")
+        work = self._run_step(step, "success")
         self._script_began = True
-        self._doubt = "the script did not run to its end"
         try:
             async with asyncio.timeout(limit) as timeout:
-                work = self._executor.run(step, script, self._trace)
                 result = await self._stage("step_script", "Running the script", work)
         except TimeoutError:
             if not timeout.expired():
                 raise
             return _timed_out(f"the script ran longer than {limit:g} s and was stopped")
-        self._doubt = result.doubt
         return _judged(result)
 
     async def _afterwards(self, outcome: _Outcome) -> _Outcome:
@@ -203,7 +200,7 @@ class JobRun:
         limit = self._limit(timeouts.AFTER_SCRIPT, step.timeout)
         try:
             async with asyncio.timeout(limit) as timeout:
-                work = self._executor.run(step, self._compose(step, status), self._trace)
+                work = self._run_step(step, status)
                 result = await self._stage(
                     "after_script", "Running after_script", work, afterwards=True
                 )
@@ -215,9 +212,15 @@ class JobRun:
             raise
         except TracekeeperError as error:
             return self._failed(error)
-        self._doubt = self._doubt or result.doubt
         outcome = _judged(result, "after_script: ")
         return outcome if outcome.status == "failed" else None
+
+    async def _run_step(self, step: Step, status: Status) -> StepResult:
+        script = self._compose(step, status)
+        try:
+            return await self._executor.run(step, script, self._trace)
+        finally:
+            self._doubt = self._doubt or self._executor.doubt
 
     async def _stage(
         self, name: str, title: str, work: Coroutine[Any, Any, T], *, afterwards: bool = False

@@ -22,6 +22,7 @@ job:
     end = run.finished()
     assert end["failure_reason"] == "job_execution_timeout"
     assert end["message"] == "the job ran longer than its timeout of 1 s and was stopped"
+    assert end["verdict"] == "proven"
     assert end["exit_code"] is None
     assert "begun" in run.lines()
     assert "must not run" not in run.lines()

@@ -82,6 +82,7 @@ def run_script(
                 task.cancel()
                 await asyncio.sleep(0)
         (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert executor.doubt == ""
         await executor.cleanup()
         if isinstance(result, asyncio.CancelledError):
             return None, output

@@ -54,9 +54,11 @@ class Stage:
 
     name = "fake"
     project_dir = "/project"
+    doubt = ""
 
-    def __init__(self, deeds: dict[str, Deed]) -> None:
+    def __init__(self, deeds: dict[str, Deed], doubts: dict[str, str]) -> None:
         self.deeds = deeds
+        self.doubts = doubts
         self.calls: list[str] = []
         self.succeeded: list[bool] = []
         self.output: Output | None = None
@@ -80,6 +82,7 @@ class Stage:
 
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         self.calls.append(f"{step.name}: {script.decode()}")
+        self.doubt = self.doubts.get(step.name, "")
         self.interrupt(step.name)
         return await self.deeds.get(step.name, succeed)(output)
 
@@ -130,8 +133,9 @@ class Ran:
         interrupts: dict[str, int] | None = None,
         before: int = 0,
         deeds: dict[str, Deed] | None = None,
+        doubts: dict[str, str] | None = None,
     ) -> None:
-        self.stage = Stage(deeds or {})
+        self.stage = Stage(deeds or {}, doubts or {})
         self.directory = directory
         self.result: JobResult = asyncio.run(
             self._run(payload, variables or {}, interrupts or {}, before)
@@ -244,7 +248,7 @@ def test_a_script_that_runs_out_of_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["script", "after_script"])
 def test_no_job_is_green_on_a_doubtful_trace(tmp_path: Path, step: str) -> None:
-    ran = Ran(tmp_path, deeds={step: ending(exit_code=0, complete=False, doubt="who knows")})
+    ran = Ran(tmp_path, doubts={step: "who knows"})
     assert ran.end == ("failed", "runner_system_failure", 0)
     assert ran.result.message == "who knows"
     assert ran.result.ledger.verdict == "unproven"
@@ -262,7 +266,7 @@ def test_no_job_is_green_on_an_altered_trace(tmp_path: Path) -> None:
 
 
 def test_a_failed_script_on_a_doubtful_trace_failed_for_its_own_reason(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, deeds={"script": ending(exit_code=3, complete=False, doubt="who knows")})
+    ran = Ran(tmp_path, deeds={"script": ending(exit_code=3)}, doubts={"script": "who knows"})
     assert ran.end == ("failed", "script_failure", 3)
     assert ran.result.ledger.verdict == "unproven"
 
@@ -332,7 +336,7 @@ def test_the_scripts_limit_leaves_the_rest(tmp_path: Path) -> None:
     assert ran.end == ("failed", "job_execution_timeout", None)
     assert ran.result.message == "the script ran longer than 0.01 s and was stopped"
     assert ran.stage.calls[-4:] == ["after_script: failed", *SAVED, "cleanup"]
-    assert ran.result.ledger.reason == "the script did not run to its end"
+    assert ran.result.ledger.verdict == "proven"
 
 
 def test_the_after_scripts_limit(tmp_path: Path) -> None:

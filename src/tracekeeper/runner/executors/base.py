@@ -49,16 +49,10 @@ class Sources(Protocol):
 
 
 class StepResult(msgspec.Struct, frozen=True):
-    """How a step ended.
-
-    `exit_code` is the script's own (128 + signal where a signal ended it). `complete` says that
-    every byte of its output has been written; if not, `doubt` is the sentence that says why.
-    `oom` marks a kill by the kernel's memory limit.
-    """
+    """How a step ended. `exit_code` is the script's own (128 + signal where a signal ended it);
+    `oom` marks a kill by the kernel's memory limit."""
 
     exit_code: int
-    complete: bool = True
-    doubt: str = ""
     oom: bool = False
 
 
@@ -73,6 +67,12 @@ class Executor(Protocol):
     @property
     def project_dir(self) -> str:
         """CI_PROJECT_DIR, as the script sees it."""
+        ...
+
+    @property
+    def doubt(self) -> str:
+        """Why some output of the script that `run` ran last may be missing; empty where every
+        byte was written. It holds however `run` ended, cancellation included."""
         ...
 
     async def prepare(self, output: Output) -> None:

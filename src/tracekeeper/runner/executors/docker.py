@@ -77,6 +77,8 @@ class DockerExecutor:
         self._pull_policy = tuple(pull_policy)
         self._grace = grace
         self._services_wait = services_wait
+        self.doubt = ""
+        """See `Executor.doubt`."""
         self._name = f"tracekeeper-{payload.id}-{secrets.token_hex(6)}"
         self._engine: Engine | None = None
         self._services: Services | None = None
@@ -111,6 +113,7 @@ class DockerExecutor:
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
         at once."""
+        self.doubt = ""
         nonce = secrets.token_hex(16)
         await self._put(dispatcher.step_archive(script, nonce))
         follow = Follow(nonce, self._position)
@@ -127,6 +130,7 @@ class DockerExecutor:
             raise _gone(error) from error
         finally:
             self._position = follow.position
+            self.doubt = _doubt_after(running)
         return await self._result(ended)
 
     @asynccontextmanager
@@ -270,12 +274,8 @@ class DockerExecutor:
         status, state = ended.exit_status, ended.state
         if status is None and not await self._has_begun():
             raise not_begun(state, self._started)
-        return StepResult(
-            exit_code=state.exit_code if status is None else status,
-            complete=not ended.doubt,
-            doubt=_doubt(ended),
-            oom=state.oom_killed,
-        )
+        exit_code = state.exit_code if status is None else status
+        return StepResult(exit_code, oom=state.oom_killed)
 
     async def _has_begun(self) -> bool:
         """Whether the dispatcher has ever run in this container."""
@@ -284,6 +284,16 @@ class DockerExecutor:
                 return True
         except EngineRefused:
             return False
+
+
+def _doubt_after(running: asyncio.Task[Ended]) -> str:
+    """Why some output may be missing of a container that was started, however that went."""
+    if not running.done() or running.cancelled():
+        return "the script did not run to its end"
+    error = running.exception()
+    if error is None:
+        return _doubt(running.result())
+    return "" if isinstance(error, StartRefused) else str(error)
 
 
 def _doubt(ended: Ended) -> str:

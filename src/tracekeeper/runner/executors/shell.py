@@ -53,6 +53,8 @@ class ShellExecutor:
         self._sources = sources
         self._marker = marker
         self._grace = grace
+        self.doubt = ""
+        """See `Executor.doubt`."""
         self._shell = shutil.which("bash") or "/bin/sh"
 
     @property
@@ -99,7 +101,11 @@ class ShellExecutor:
         finally:
             os.close(write_end)
         trail = processes.Trail(process.pid, self._marker, str(self._directory), pipe)
-        return await _Script(process, trail, reader, self._grace).result()
+        running = _Script(process, trail, reader, self._grace)
+        try:
+            return await running.result()
+        finally:
+            self.doubt = running.doubt
 
     @asynccontextmanager
     async def collect(self, paths: Sequence[str]) -> AsyncIterator[Path]:
@@ -136,6 +142,7 @@ class _Script:
         self._trail = trail
         self._reader = reader
         self._grace = grace
+        self.doubt = "the script did not run to its end"
 
     async def result(self) -> StepResult:
         """Wait for its end. Cancelling this ends it."""
@@ -145,31 +152,29 @@ class _Script:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
-            complete = await self._end()
+            await self._end()
         self._reader.check()
         code = self._process.returncode
-        return StepResult(
-            exit_code=code if code >= 0 else 128 - code,
-            complete=complete,
-            doubt="" if complete else "something the script started still holds its output open",
-        )
+        return StepResult(code if code >= 0 else 128 - code)
 
-    async def _end(self) -> bool:
-        """End whatever is left and read its last words; True if all were read."""
-        if not self._living():
-            return await self._reader.drained(self._grace)
+    async def _end(self) -> None:
+        """End whatever is left, and read its last words."""
         try:
-            self._signal(signal.SIGTERM)
-            await self._gone()
+            if self._living():
+                self._signal(signal.SIGTERM)
+                await self._gone()
         finally:
-            complete = await to_its_end(self._kill())
-        return complete
+            await to_its_end(self._kill())
 
-    async def _kill(self) -> bool:
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        await self._gone(signal.SIGKILL)
-        return await self._reader.drained(self._grace)
+    async def _kill(self) -> None:
+        if self._living():
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            await self._gone(signal.SIGKILL)
+        if await self._reader.drained(self._grace):
+            self.doubt = ""
+        else:
+            self.doubt = "something the script started still holds its output open"
 
     def _living(self) -> list[int]:
         """Every process of the script, or that it left."""
