@@ -46,6 +46,7 @@ def test_the_area_survives_a_terminal_that_is_made_narrower(
     window.resize(44)
     screen = window.until_shown("ask │ … with all of the many things? [y/N]")
     assert max(map(len, screen.splitlines())) <= 44
+    assert "ask │ Continue with" not in screen, "the wrapped area of before is gone"
     window.resize(90)
     screen = window.until(lambda screen: "ask │ Continue with all of the many" in screen)
     assert len(re.findall(r"ask \d[\d.]* m?s", screen)) == 1
