@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import Choice, ExecutorChoice
 from tracekeeper.local.project import LocalProject
+from tracekeeper.local.sources import WITHOUT_SOURCES, NoSources
 from tracekeeper.pipeline.config import CacheKeyFiles
 from tracekeeper.pipeline.pipeline import Job
+from tracekeeper.pipeline.variables import resolve
 from tracekeeper.protocol.payload import Dependency, JobPayload, Step
 from tracekeeper.runner.environment import Environment, environment
 from tracekeeper.runner.executors.base import Executor, Sources
@@ -31,22 +33,6 @@ from tracekeeper.trace.chain import Chain
 from tracekeeper.trace.masks import Masks
 from tracekeeper.workspace.cache import CacheStore, files_key
 from tracekeeper.workspace.checkout import Snapshot
-
-
-class SnapshotSources:
-    """The run's snapshot as the sources of a job; with `consume` for the only job there is."""
-
-    def __init__(self, snapshot: Snapshot, *, consume: bool) -> None:
-        self._snapshot = snapshot
-        self._consume = consume
-
-    def materialize(self, dest: Path) -> None:
-        """Make a copy at `dest`."""
-        self._snapshot.materialize(dest, consume=self._consume)
-
-    def tar(self, prefix: str) -> Iterator[bytes]:
-        """A tar stream of the copy below `prefix`."""
-        return self._snapshot.tar(prefix)
 
 
 class RunContext(msgspec.Struct, frozen=True):
@@ -102,11 +88,7 @@ class Attempt:
             overrides=context.project.overrides,
         )
         self.directory = context.directory.new_job(facts.id, job.name)
-        self.trace = JobTrace(
-            Spool.create(self.directory.path),
-            Chain(Masks(self._environment("/").masked)),
-            changed=lambda: changed(self),
-        )
+        self._changed = changed
 
     def cancel(self) -> None:
         """Stop the job; see `JobRun.cancel`. May come before the job has begun."""
@@ -114,19 +96,29 @@ class Attempt:
         if self._run is not None:
             self._run.cancel()
 
-    async def run(self, choice: Choice) -> JobResult:
-        """Run the job with the chosen executor to its end. `clean_up` comes after it."""
+    def begin(self, choice: Choice) -> None:
+        """Make the executor that was chosen, and start the trace: `trace`. Call once."""
         executor = self._executor(choice)
+        environment = self._environment(executor.project_dir)
+        self.trace = JobTrace(
+            Spool.create(self.directory.path),
+            Chain(Masks(environment.masked)),
+            changed=lambda: self._changed(self),
+        )
         self._run = JobRun(
             self.payload,
             executor,
             self.trace,
-            self._files(executor),
+            self._files(executor, environment),
             lambda step, status: self._script(executor, step, status),
-            variables=self._environment(executor.project_dir).values,
+            variables=environment.values,
             about=f"{choice.why} ({_host(executor)})",
             details=self.directory.defect,
         )
+
+    async def run(self) -> JobResult:
+        """Run the job to its end, after `begin`. `clean_up` comes after it."""
+        assert self._run is not None, "begin comes first"
         for _ in range(self._cancels):
             self._run.cancel()
         return await self._run.run()
@@ -143,7 +135,7 @@ class Attempt:
     def _scratch(self) -> Path:
         return self._context.builds / f"{self._slot}.tmp"
 
-    def _files(self, executor: Executor) -> JobFiles:
+    def _files(self, executor: Executor, environment: Environment) -> JobFiles:
         context = self._context
         caches = CacheStore(context.data.cache)
         return JobFiles(
@@ -151,7 +143,7 @@ class Attempt:
             executor,
             self.trace,
             LocalCoordinator(self.directory, context.artifacts, caches),
-            environment=self._environment(executor.project_dir),
+            environment=environment,
             known=context.snapshot.paths if _wants_untracked(self.payload) else (),
             scratch=self._scratch,
         )
@@ -175,7 +167,7 @@ class Attempt:
             return ShellExecutor(
                 context.builds / str(self._slot),
                 project=project,
-                sources=context.sources,
+                sources=self._sources(),
                 marker=f"{context.marker}/{self.id}",
             )
         from tracekeeper.runner.executors.docker import DockerExecutor
@@ -185,13 +177,17 @@ class Attempt:
             self.payload,
             self._environment(f"/builds/{project}").values,
             engine_url=context.docker_host,
-            sources=context.sources,
+            sources=self._sources(),
             labels={
                 "tracekeeper.data": context.data.id,
                 "tracekeeper.run": str(context.directory.number),
                 "tracekeeper.job": str(self.id),
             },
         )
+
+    def _sources(self) -> Sources:
+        strategy = resolve(self.payload.variables).get("GIT_STRATEGY")
+        return NoSources() if strategy in WITHOUT_SOURCES else self._context.sources
 
     def _digest(self, key: CacheKeyFiles) -> str:
         return files_key(self._context.project.files, key.files)

@@ -133,6 +133,7 @@ class LocalRun:
         for _ in range(self._interrupts):
             attempt.cancel()
         choice = await self._context.choice.choose(attempt.payload)
+        attempt.begin(choice)
         self._view.follow(attempt)
         self._emit(
             events.JobStarted(
@@ -144,7 +145,7 @@ class LocalRun:
                 why=choice.why,
             )
         )
-        result = await attempt.run(choice)
+        result = await attempt.run()
         ended = _finished(attempt, result)
         try:
             attempt.directory.keep_result(result)

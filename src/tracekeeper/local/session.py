@@ -12,7 +12,7 @@ import msgspec
 
 from tracekeeper import events
 from tracekeeper.errors import StorageError, TracekeeperError, UsageError
-from tracekeeper.local.attempt import RunContext, SnapshotSources
+from tracekeeper.local.attempt import RunContext
 from tracekeeper.local.coordinator import ArtifactStore
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import ExecutorChoice, Wanted
@@ -20,6 +20,7 @@ from tracekeeper.local.journal import EventJournal
 from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
 from tracekeeper.local.project import LocalProject
 from tracekeeper.local.run import LocalRun
+from tracekeeper.local.sources import SnapshotSources
 from tracekeeper.local.view import View
 from tracekeeper.pipeline.pipeline import Pipeline
 from tracekeeper.pipeline.selection import select
