@@ -42,7 +42,7 @@ def test_the_area_survives_a_terminal_that_is_made_narrower(
     go, pipeline = gate(tmp_path)
     project.write(pipeline.replace("Continue?", "Continue with all of the many things?"))
     window = terminal("tracekeeper", "run", columns=100)
-    window.until_shown("things? [y/N]")
+    window.until_shown("ask │ Continue with all of the many things? [y/N]")
     window.resize(44)
     screen = window.until_shown("ask │ … with all of the many things? [y/N]")
     assert max(map(len, screen.splitlines())) <= 44
