@@ -30,12 +30,16 @@ async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:
     """Remove what killed runs left; a sentence for each of them."""
     sentences = []
     for run in data.runs():
-        if not (builds / str(run.number)).exists() and not run.engine:
+        if not _left_something(run, builds):
             continue
         with run.taken() as free:
-            if free:
+            if free and _left_something(run, builds):  # it may have ended well just now
                 sentences.append(await _remove(data, run, builds))
     return sentences
+
+
+def _left_something(run: RunDirectory, builds: Path) -> bool:
+    return (builds / str(run.number)).exists() or bool(run.engine)
 
 
 async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:

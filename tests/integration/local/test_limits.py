@@ -198,7 +198,7 @@ from tracekeeper.runner.executors.shell import ShellExecutor
 real = ShellExecutor.cleanup
 async def broken(self):
     await real(self)
-    if "/0" in str(self._directory): raise ZeroDivisionError("planted")
+    if self._directory.name == "0": raise ZeroDivisionError("planted")
 ShellExecutor.cleanup = broken
 """,
 }

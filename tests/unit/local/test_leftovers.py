@@ -1,0 +1,55 @@
+"""Which runs are cleaned up after."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tracekeeper.local import leftovers
+from tracekeeper.local.data import DataDirectory
+from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
+
+
+def test_where_builds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert builds_directory(data) == Path("/caches/tracekeeper/builds", data.id[:8])
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/a")
+    assert builds_directory(data) == Path("/home/a/.cache/tracekeeper/builds", data.id[:8])
+
+
+def test_only_killed_runs_are_cleaned_up(tmp_path: Path) -> None:
+    data, builds = DataDirectory.open(tmp_path / "data"), tmp_path / "builds"
+    locks = [data.new_run()[1] for _ in range(3)]
+    for number in (1, 3):
+        (builds / str(number) / "0").mkdir(parents=True)
+    os.close(locks[0])
+    os.close(locks[1])
+    sentences = asyncio.run(remove_all_leftovers(data, builds))
+    assert sentences == [
+        "run 1 was killed, or could not clean up; removed now: its checkouts, 0 processes"
+    ]
+    assert [path.name for path in builds.iterdir()] == ["3"]
+    assert asyncio.run(remove_all_leftovers(data, builds)) == []
+    os.close(locks[2])
+
+
+def test_a_run_that_ends_well_meanwhile_was_not_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, builds = DataDirectory.open(tmp_path / "data"), tmp_path / "builds"
+    _, lock = data.new_run()
+    (builds / "1").mkdir(parents=True)
+    real = leftovers._left_something
+
+    def end_after_a_look(*arguments: object) -> bool:
+        found = real(*arguments)  # type: ignore[arg-type]  # what the original gets
+        if found:
+            (builds / "1").rmdir()
+            os.close(lock)
+        return found
+
+    monkeypatch.setattr(leftovers, "_left_something", end_after_a_look)
+    assert asyncio.run(remove_all_leftovers(data, builds)) == []
