@@ -30,6 +30,7 @@ class Silent:
 
 class NoSources:
     def materialize(self, dest: Path) -> None: ...
+    def release(self, dest: Path) -> None: ...
     def tar(self, prefix: str) -> Iterator[bytes]:
         yield bytes(1024)
 

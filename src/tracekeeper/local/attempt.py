@@ -23,7 +23,7 @@ from tracekeeper.pipeline.variables import resolve
 from tracekeeper.protocol.payload import Dependency, JobPayload, Step
 from tracekeeper.runner.environment import Environment, environment
 from tracekeeper.runner.executors.base import Executor, Sources
-from tracekeeper.runner.executors.shell import ShellExecutor, remove_tree
+from tracekeeper.runner.executors.shell import ShellExecutor
 from tracekeeper.runner.files import JobFiles
 from tracekeeper.runner.job import JobResult, JobRun, Status
 from tracekeeper.runner.output import JobTrace
@@ -33,6 +33,7 @@ from tracekeeper.trace.chain import Chain
 from tracekeeper.trace.masks import Masks
 from tracekeeper.workspace.cache import CacheStore, files_key
 from tracekeeper.workspace.checkout import Snapshot
+from tracekeeper.workspace.trees import remove_tree
 
 
 class RunContext(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from pathlib import Path
 from tracekeeper.errors import EngineError, StorageError
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.runner import processes
-from tracekeeper.runner.executors.shell import remove_tree
+from tracekeeper.workspace.trees import remove_tree
 
 ROUNDS = 100
 """How often processes are looked for that others forked before they were killed."""

@@ -26,9 +26,9 @@ from tracekeeper.pipeline.pipeline import Pipeline
 from tracekeeper.pipeline.selection import select
 from tracekeeper.problems import Problem
 from tracekeeper.runner import processes
-from tracekeeper.runner.executors.shell import remove_tree
 from tracekeeper.workspace.checkout import Snapshot
 from tracekeeper.workspace.project import OWN_DIRECTORY
+from tracekeeper.workspace.trees import remove_tree
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from tracekeeper.workspace.disk import copy_file, is_below, storing, walk, write_all
-from tracekeeper.workspace.entry import Entry, GitDirectory
+from tracekeeper.workspace.disk import is_below, storing, walk, write_all
+from tracekeeper.workspace.entry import Entry, GitDirectory, copy_entry
 from tracekeeper.workspace.gitdir import (
     ALTERNATES,
     DIRECTORIES,
@@ -18,6 +18,7 @@ from tracekeeper.workspace.gitdir import (
 from tracekeeper.workspace.project import OWN_DIRECTORY, listed_files
 from tracekeeper.workspace.repository import Repository, find_repository, finish_git, start_git
 from tracekeeper.workspace.tar import tar_stream
+from tracekeeper.workspace.trees import remove_tree
 
 
 class Snapshot:
@@ -59,7 +60,7 @@ class Snapshot:
         try:
             taking.project(project.resolve())
         except BaseException:
-            _remove_tree(into)
+            remove_tree(into)
             raise
         return cls(into, taking.entries.values(), taking.git_directories, taking.notes)
 
@@ -86,7 +87,7 @@ class Snapshot:
                 return
             destination.mkdir(exist_ok=True)
         for entry in self.entries:
-            _copy_entry(entry, f"{self.directory}/{entry.path}", f"{destination}/{entry.path}")
+            copy_entry(entry, f"{self.directory}/{entry.path}", f"{destination}/{entry.path}")
 
     def tar(self, prefix: str) -> Iterator[bytes]:
         """The project as tar, all below the directory `prefix`, in pieces of at least 64 KiB.
@@ -172,7 +173,7 @@ class _Taking:
             return
         self._make_directory(path.rpartition("/")[0])
         entry = Entry(path, stat.S_IFDIR | 0o755)
-        _copy_entry(entry, "", f"{self._into}/{path}")
+        copy_entry(entry, "", f"{self._into}/{path}")
         self.entries[path] = entry
 
     def _take(self, source: str, path: str) -> None:
@@ -196,7 +197,7 @@ class _Taking:
         entry = Entry(path, status.st_mode, status.st_mtime_ns, target)
         if self.entries.pop(path, None):
             os.unlink(f"{self._into}/{path}")
-        _copy_entry(entry, source, f"{self._into}/{path}")
+        copy_entry(entry, source, f"{self._into}/{path}")
         self.entries[path] = entry
 
     def _nested(self, directory: Path, path: str) -> None:
@@ -215,28 +216,6 @@ class _Taking:
             finally:
                 os.close(descriptor)
         self.entries[path] = Entry(path, stat.S_IFREG | 0o644, os.lstat(target).st_mtime_ns)
-
-
-def _copy_entry(entry: Entry, source: str, target: str) -> None:
-    if stat.S_ISREG(entry.mode):
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            copy_file(descriptor, target, entry.mode & 0o777, entry.mtime_ns)
-        finally:
-            os.close(descriptor)
-        return
-    with storing(target):
-        if stat.S_ISDIR(entry.mode):
-            os.mkdir(target)
-        else:
-            os.symlink(entry.target, target)
-            os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-
-
-def _remove_tree(directory: Path) -> None:
-    import shutil
-
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_directory(path: str) -> bool:

@@ -120,6 +120,9 @@ class Collected:
 class NoSources:
     def materialize(self, dest: Path) -> None: ...
 
+    def release(self, dest: Path) -> None:
+        raise AssertionError
+
     def tar(self, prefix: str) -> Iterator[bytes]:
         yield bytes(1024)
 

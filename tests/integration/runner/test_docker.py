@@ -70,6 +70,9 @@ class Tree:
     def materialize(self, dest: Path) -> None:
         raise NotImplementedError
 
+    def release(self, dest: Path) -> None:
+        raise AssertionError
+
     def tar(self, prefix: str) -> Iterator[bytes]:
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:

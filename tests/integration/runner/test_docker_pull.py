@@ -130,6 +130,9 @@ class Notes:
 class NoSources:
     def materialize(self, dest: Path) -> None: ...
 
+    def release(self, dest: Path) -> None:
+        raise AssertionError
+
     def tar(self, prefix: str) -> Iterator[bytes]:
         yield bytes(1024)
 

@@ -15,7 +15,8 @@ from tracekeeper.errors import JobError, StorageError
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.base import StepResult
-from tracekeeper.runner.executors.shell import ShellExecutor, remove_tree, write_secret
+from tracekeeper.runner.executors.shell import ShellExecutor, write_secret
+from tracekeeper.workspace.trees import remove_tree
 
 STEP = Step("script", (), 60)
 
@@ -53,6 +54,9 @@ class Copy:
     def materialize(self, dest: Path) -> None:
         dest.mkdir()
         (dest / "file").write_text("content")
+
+    def release(self, dest: Path) -> None:
+        remove_tree(dest)
 
     def tar(self, prefix: str) -> Iterator[bytes]:
         raise AssertionError("shell jobs get a directory")

@@ -40,7 +40,11 @@ class Sources(Protocol):
     """The checkout that a job works on, frozen when the run began."""
 
     def materialize(self, dest: Path) -> None:
-        """Make a fresh copy at `dest`, which does not exist yet. Blocks."""
+        """Make `dest` a fresh copy; it may hold the released copy of an earlier job. Blocks."""
+        ...
+
+    def release(self, dest: Path) -> None:
+        """The job is done with `dest`: remove it, or keep it for the next job. Blocks."""
         ...
 
     def tar(self, prefix: str) -> Iterator[bytes]:

@@ -9,20 +9,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tracekeeper.engine.tasks import in_thread, to_its_end
-from tracekeeper.errors import JobError, StorageError
+from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.pipe import PipeReader, open_pipe
 from tracekeeper.runner.processes import descendants
 from tracekeeper.workspace.disk import storage_error
+from tracekeeper.workspace.trees import remove_tree
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -68,9 +68,9 @@ class ShellExecutor:
         return os.path.basename(self._shell)
 
     async def prepare(self, output: Output) -> None:
-        """Make the job's directory, empty."""
-        await in_thread(remove_tree, self._directory)
-        self._directory.mkdir(parents=True, mode=0o700)
+        """Make the job's directory; at most an earlier job's sources are in it."""
+        self._directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+        await in_thread(self._clear)
 
     async def put_sources(self, output: Output) -> None:
         """Copy the checkout to the project directory."""
@@ -113,8 +113,21 @@ class ShellExecutor:
         yield self._project
 
     async def cleanup(self) -> None:
-        """Remove the job's directory."""
-        await in_thread(remove_tree, self._directory)
+        """Remove the job's files, and its directory unless the sources in it are kept."""
+        await in_thread(self._sources.release, self._project)
+        await in_thread(self._clear)
+        with suppress(OSError):
+            self._directory.rmdir()
+
+    def _clear(self) -> None:
+        """Remove all but the sources: file variables, scripts, whatever a job left there."""
+        for path in self._directory.iterdir():
+            if path == self._project:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            else:
+                path.unlink()
 
     def _start(self, script: Path, write_end: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -227,48 +240,3 @@ def write_secret(path: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise storage_error(str(path), error) from error
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a directory whatever modes its entries have; one that is not there is fine.
-
-    Raises StorageError where something in it belongs to someone else.
-    """
-    opened: set[str] = set()
-
-    def open_and_repeat(_function: object, name: str, error: BaseException) -> None:
-        """Open the directory that refuses, or holds what refuses; once."""
-        if not os.path.lexists(name):
-            return
-        closed = {os.path.dirname(name), name} - opened
-        if not closed:
-            raise error
-        opened.update(closed)
-        for directory in filter(_is_directory, closed):
-            os.chmod(directory, 0o700)
-        if _is_directory(name):
-            _remove(name, open_and_repeat)
-        else:
-            os.unlink(name)
-
-    try:
-        if os.path.lexists(path):
-            _remove(str(path), open_and_repeat)
-    except OSError as error:
-        raise StorageError(
-            f"{error.filename or path} cannot be removed: {error.strerror}",
-            hint=f"remove {path} by hand",
-        ) from error
-
-
-def _remove(path: str, on_error: Callable[[object, str, BaseException], None]) -> None:
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=on_error)
-    else:
-        shutil.rmtree(
-            path, onerror=lambda function, name, raised: on_error(function, name, raised[1])
-        )
-
-
-def _is_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
