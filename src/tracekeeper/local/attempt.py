@@ -128,8 +128,9 @@ class Attempt:
         """Remove what was made for the job; see `JobRun.clean_up`."""
         if self._run is None:
             return ""
-        with suppress(StorageError):  # the end of the run removes it, or tells
-            await asyncio.to_thread(remove_tree, self._scratch)
+        if self._scratch.exists():
+            with suppress(StorageError):  # the end of the run removes it, or tells
+                await asyncio.to_thread(remove_tree, self._scratch)
         return await self._run.clean_up()
 
     @property

@@ -27,6 +27,9 @@ from tracekeeper.trace.ledger import Ledger
 Status: TypeAlias = Literal["success", "failed", "canceled"]
 T = TypeVar("T")
 
+SMALL_TRACE = 1 << 20
+"""A trace of fewer bytes is read back at once: a thread would cost more than it saves."""
+
 CANCELED = "job_canceled"
 TIMED_OUT = "job_execution_timeout"
 SYSTEM_FAILURE = "runner_system_failure"
@@ -248,10 +251,15 @@ class JobRun:
         if outcome.status == "success" and self._doubt:
             outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, self._doubt)
         self._trace.finish(_last_line(outcome))
-        ledger = await asyncio.to_thread(self._trace.seal, self._doubt)
+        ledger = await self._seal()
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):
             outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, ledger.reason)
         return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, outcome.message)
+
+    async def _seal(self) -> Ledger:
+        if self._trace.size < SMALL_TRACE:
+            return self._trace.seal(self._doubt)
+        return await asyncio.to_thread(self._trace.seal, self._doubt)
 
     def _limit(self, name: str, default: float) -> float:
         seconds, warning = timeouts.limit(self._variables, name, default)

@@ -89,6 +89,11 @@ class JobTrace:
             self._spool.commit(self._chain.recorded)
         self._show(Preview())
 
+    @property
+    def size(self) -> int:
+        """The bytes that the trace has on the disk."""
+        return self._spool.size
+
     def seal(self, doubt: str) -> Ledger:
         """Read the trace back from the disk and give the verdict. Blocks. Call after `finish`;
         `doubt` says why output may be missing, empty if all of it was written."""

@@ -70,7 +70,8 @@ class ShellExecutor:
     async def prepare(self, output: Output) -> None:
         """Make the job's directory; at most an earlier job's sources are in it."""
         self._directory.mkdir(parents=True, mode=0o700, exist_ok=True)
-        await in_thread(self._clear)
+        if os.listdir(self._directory):
+            await in_thread(self._clear)
 
     async def put_sources(self, output: Output) -> None:
         """Copy the checkout to the project directory."""
@@ -114,8 +115,12 @@ class ShellExecutor:
 
     async def cleanup(self) -> None:
         """Remove the job's files, and its directory unless the sources in it are kept."""
-        await in_thread(self._sources.release, self._project)
-        await in_thread(self._clear)
+        await in_thread(self._remove)
+
+    def _remove(self) -> None:
+        self._sources.release(self._project)
+        if self._directory.exists():
+            self._clear()
         with suppress(OSError):
             self._directory.rmdir()
 
