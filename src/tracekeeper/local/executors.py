@@ -1,10 +1,12 @@
 """Which executor a job gets, and why."""
 
 import asyncio
+from importlib import import_module
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from tracekeeper.pipeline.pipeline import Pipeline
 from tracekeeper.protocol.payload import JobPayload
 
 Wanted: TypeAlias = Literal["auto", "shell", "docker"]
@@ -25,6 +27,14 @@ class ExecutorChoice:
         self._docker_host = docker_host
         self._refusal: asyncio.Task[str | None] | None = None
 
+    async def get_ready(self, pipeline: Pipeline) -> None:
+        """Load what containers need, and ask the engine, before the time of a job counts."""
+        images = any(job.config.image for job in pipeline.jobs.values())
+        if self._wanted == "docker" or (self._wanted == "auto" and images):
+            await asyncio.to_thread(import_module, "tracekeeper.runner.executors.docker")
+        if self._wanted == "auto" and images:
+            self._start_asking()
+
     async def choose(self, payload: JobPayload) -> Choice:
         """The executor for one job."""
         if self._wanted != "auto":
@@ -37,8 +47,11 @@ class ExecutorChoice:
         return Choice("shell", f"no engine answers at {self._docker_host}: {refusal}")
 
     async def _ask(self) -> str | None:
+        return await asyncio.shield(self._start_asking())
+
+    def _start_asking(self) -> asyncio.Task[str | None]:
         from tracekeeper.engine.client import answers
 
         if self._refusal is None:
             self._refusal = asyncio.create_task(answers(self._docker_host))
-        return await asyncio.shield(self._refusal)
+        return self._refusal

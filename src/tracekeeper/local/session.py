@@ -115,13 +115,20 @@ class _Session:
         return await self._run_jobs()
 
     async def _run_jobs(self) -> str:
-        snapshot = await asyncio.to_thread(
-            Snapshot.take, self._project.root, self._builds / "snapshot", left_out=self._left_out()
+        choice = ExecutorChoice(self._options.executor, self._options.docker_host)
+        snapshot, _ = await asyncio.gather(
+            asyncio.to_thread(
+                Snapshot.take,
+                self._project.root,
+                self._builds / "snapshot",
+                left_out=self._left_out(),
+            ),
+            choice.get_ready(self._pipeline),
         )
         for note in snapshot.notes:
             self._warn(note)
         self._run = LocalRun(
-            self._context(snapshot),
+            self._context(snapshot, choice),
             self._pipeline,
             jobs_at_once=self._options.jobs_at_once,
             emit=self._emit,
@@ -163,7 +170,7 @@ class _Session:
         self._journal.close()
         return exit_code
 
-    def _context(self, snapshot: Snapshot) -> RunContext:
+    def _context(self, snapshot: Snapshot, choice: ExecutorChoice) -> RunContext:
         jobs = self._pipeline.jobs.values()
         only_once = len(jobs) == 1 and not any(job.config.retry.max for job in jobs)
         return RunContext(
@@ -174,7 +181,7 @@ class _Session:
             snapshot=snapshot,
             sources=SnapshotSources(snapshot, consume=only_once),
             artifacts=ArtifactStore(),
-            choice=ExecutorChoice(self._options.executor, self._options.docker_host),
+            choice=choice,
             docker_host=self._options.docker_host,
         )
 
