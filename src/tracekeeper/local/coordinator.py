@@ -12,7 +12,7 @@ from tracekeeper.protocol.payload import ArtifactSpec, CacheSpec, Dependency
 from tracekeeper.runner.coordinator import FetchedCache
 from tracekeeper.workspace.cache import CacheStore
 from tracekeeper.workspace.disk import CHUNK, storing, written_whole
-from tracekeeper.workspace.dotenv import parse_dotenv
+from tracekeeper.workspace.dotenv import MOST_BYTES, parse_dotenv
 
 
 class ArtifactStore:
@@ -39,7 +39,8 @@ class ArtifactStore:
 
         Raises WorkspaceError for a bad report, StorageError where it cannot be kept.
         """
-        variables = parse_dotenv(_unzipped(archive)) if spec.artifact_type == "dotenv" else {}
+        is_dotenv = spec.artifact_type == "dotenv"
+        variables = parse_dotenv(_unzipped(archive, MOST_BYTES)) if is_dotenv else {}
         kind = "artifacts" if spec.artifact_type == "archive" else spec.artifact_type
         suffix = {"gzip": "gz"}.get(spec.artifact_format, spec.artifact_format)
         kept = job.artifacts / f"{kind}.{suffix}"
@@ -99,8 +100,9 @@ def _move(source: Path, target: Path) -> None:
             source.unlink()
 
 
-def _unzipped(archive: Path) -> bytes:
+def _unzipped(archive: Path, most: int) -> bytes:
+    """What a gzip file holds, `most` bytes of it: a small file may hold more than any memory."""
     import gzip
 
     with gzip.open(archive) as file:
-        return file.read()
+        return file.read(most)

@@ -130,20 +130,22 @@ class JobRun:
 
     async def _until_script_ends(self) -> _Outcome:
         try:
-            await self._prepare()
-            outcome = await self._script()
+            step = self._steps["script"]
+            script = self._compose(step, "success")
+            await self._prepare(script)
+            outcome = await self._script(step, script)
         except TracekeeperError as error:
             return self._failed(error)
         return self._unless_canceled(outcome)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, script: bytes) -> None:
         await self._stage(
             "prepare_executor",
             f'Preparing the "{self._executor.name}" executor: {self._about}',
             self._executor.prepare(self._trace),
         )
         await self._stage(
-            "get_sources", "Getting the sources", self._executor.put_sources(self._trace)
+            "get_sources", "Getting the sources", self._executor.put_sources(self._trace, script)
         )
         if self._payload.cache:
             await self._stage("restore_cache", "Restoring the cache", self._files.restore_caches())
@@ -152,13 +154,12 @@ class JobRun:
                 "download_artifacts", "Fetching artifacts", self._files.fetch_artifacts()
             )
 
-    async def _script(self) -> _Outcome:
-        step = self._steps["script"]
+    async def _script(self, step: Step, script: bytes) -> _Outcome:
         if not step.script:
             self._warn("nothing ran: the job has no script; `trigger` and `run` are not acted on")
             return _Outcome()
         limit = self._limit(timeouts.SCRIPT, self._payload.runner_info.timeout)
-        work = self._run_step(step, "success")
+        work = self._run_step(step, script)
         self._script_began = True
         try:
             async with asyncio.timeout(limit) as timeout:
@@ -203,7 +204,7 @@ class JobRun:
         limit = self._limit(timeouts.AFTER_SCRIPT, step.timeout)
         try:
             async with asyncio.timeout(limit) as timeout:
-                work = self._run_step(step, status)
+                work = self._run_step(step, self._compose(step, status))
                 result = await self._stage(
                     "after_script", "Running after_script", work, afterwards=True
                 )
@@ -218,8 +219,7 @@ class JobRun:
         outcome = _judged(result, "after_script: ")
         return outcome if outcome.status == "failed" else None
 
-    async def _run_step(self, step: Step, status: Status) -> StepResult:
-        script = self._compose(step, status)
+    async def _run_step(self, step: Step, script: bytes) -> StepResult:
         try:
             return await self._executor.run(step, script, self._trace)
         finally:

@@ -20,13 +20,13 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def parse_dotenv(data: bytes) -> dict[str, str]:
-    """The variables of a dotenv report, in file order.
+    """The variables of a dotenv report, in file order. Its first `MOST_BYTES` bytes suffice.
 
     Raises `WorkspaceError` for what GitLab refuses, naming the line.
     """
     if len(data) >= MOST_BYTES:
         raise WorkspaceError(
-            f"the dotenv report has {len(data)} bytes; GitLab takes less than {MOST_BYTES}"
+            f"the dotenv report is too large; GitLab takes less than {MOST_BYTES} bytes"
         )
     lines = _decode(data).split("\n")
     if not lines[-1]:

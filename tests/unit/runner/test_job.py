@@ -74,7 +74,7 @@ class Stage:
         self.output = output
         await self._do("prepare")
 
-    async def put_sources(self, output: Output) -> None:
+    async def put_sources(self, output: Output, script: bytes = b"") -> None:
         await self._do("put_sources")
 
     async def put_archive(self, archive: Path) -> None:

@@ -83,8 +83,9 @@ class Executor(Protocol):
         """Make the place where scripts run: directories, or image, network, services, container."""
         ...
 
-    async def put_sources(self, output: Output) -> None:
-        """Put the checkout at `project_dir`."""
+    async def put_sources(self, output: Output, script: bytes = b"") -> None:
+        """Put the checkout at `project_dir`. `script`, if given, is the one that `run` gets first:
+        an executor for which every upload is dear may send both at once."""
         ...
 
     async def put_archive(self, archive: Path) -> None:

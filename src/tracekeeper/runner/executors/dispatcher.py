@@ -36,9 +36,14 @@ TERMINATE = ("sh", "-c", "kill -TERM -1")
 
 
 def step_archive(script: bytes, nonce: str) -> bytes:
-    """A tar for ``/`` with the next step. Readable for the user of any image."""
+    """A tar for ``/`` with the next step."""
+    return step_members(script, nonce) + bytes(1024)
+
+
+def step_members(script: bytes, nonce: str) -> bytes:
+    """The next step as the beginning of a tar. Readable for the user of any image."""
     files = ((f"{DIRECTORY}/step", script), (f"{DIRECTORY}/nonce", f"{nonce}\n".encode()))
-    return _members((_file(name, data), data) for name, data in files) + bytes(1024)
+    return _members((_file(name, data), data) for name, data in files)
 
 
 def first_members(*directories: str) -> bytes:

@@ -85,6 +85,7 @@ class DockerExecutor:
         self._subject: Subject | None = None
         self._container = ""
         self._uploaded = False
+        self._sent: tuple[bytes, str] | None = None
         self._position = Position()
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
@@ -98,9 +99,13 @@ class DockerExecutor:
             await self._start_services(output)
         await to_its_end(self._create(spec))
 
-    async def put_sources(self, output: Output) -> None:
-        """Upload the checkout to the project directory."""
-        await self._upload(advanced_in_thread(self._sources.tar(self.project_dir)))
+    async def put_sources(self, output: Output, script: bytes = b"") -> None:
+        """Upload the checkout to the project directory, and with it the first step."""
+        step = b""
+        if script:
+            self._sent = script, secrets.token_hex(16)
+            step = dispatcher.step_members(*self._sent)
+        await self._upload(advanced_in_thread(self._sources.tar(self.project_dir)), step)
 
     async def put_archive(self, archive: Path) -> None:
         """Unpack artifacts or a cache over the project directory."""
@@ -114,8 +119,7 @@ class DockerExecutor:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
         at once."""
         self.doubt = ""
-        nonce = secrets.token_hex(16)
-        await self._put(dispatcher.step_archive(script, nonce))
+        nonce = await self._put_step(script)
         follow = Follow(nonce, self._position)
         container = ContainerRun(self._connected, self._container, follow, nonce, output)
         running = asyncio.create_task(container.run())
@@ -234,19 +238,22 @@ class DockerExecutor:
             config, name=self._name, platform=spec.executor_opts.docker.platform
         )
 
-    async def _put(self, archive: bytes) -> None:
-        await self._upload(_once(archive))
+    async def _put_step(self, script: bytes) -> str:
+        """Upload the step unless it came with the sources; its nonce."""
+        sent, self._sent = self._sent, None
+        if sent and sent[0] == script:
+            return sent[1]
+        nonce = secrets.token_hex(16)
+        await self._upload(_once(dispatcher.step_archive(script, nonce)))
+        return nonce
 
-    async def _upload(self, archive: AsyncIterator[bytes]) -> None:
-        await self._connected.containers.put_archive(
-            self._container, "/", archive if self._uploaded else self._after_first(archive)
-        )
+    async def _upload(self, archive: AsyncIterator[bytes], before: bytes = b"") -> None:
+        """Unpack a tar at ``/``, after the members `before` and what every container gets first.
+        One upload costs as much as the mount of a file system."""
+        if not self._uploaded:
+            before = dispatcher.first_members("/builds", self.project_dir) + before
+        await self._connected.containers.put_archive(self._container, "/", _after(before, archive))
         self._uploaded = True
-
-    async def _after_first(self, archive: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        yield dispatcher.first_members("/builds", self.project_dir)
-        async for chunk in archive:
-            yield chunk
 
     async def _fetch(self, path: str, root: Path) -> None:
         """Copy what lies at `path` in the project to the same place below `root`."""
@@ -313,3 +320,10 @@ def _gone(error: EngineRefused) -> Exception:
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+async def _after(before: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if before:
+        yield before
+    async for chunk in chunks:
+        yield chunk

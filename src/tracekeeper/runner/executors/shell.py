@@ -73,7 +73,7 @@ class ShellExecutor:
         if os.listdir(self._directory):
             await in_thread(self._clear)
 
-    async def put_sources(self, output: Output) -> None:
+    async def put_sources(self, output: Output, script: bytes = b"") -> None:
         """Copy the checkout to the project directory."""
         await in_thread(self._sources.materialize, self._project)
 
