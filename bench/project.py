@@ -10,11 +10,13 @@ FILES = 50
 
 
 @contextmanager
-def project(pipeline: str, files: dict[str, str] | None = None) -> Iterator[Path]:
+def project(
+    pipeline: str, files: dict[str, str] | None = None, *, small_files: int = FILES
+) -> Iterator[Path]:
     """A checkout with `pipeline`, some small files, one commit and a remote that is never asked."""
     with tempfile.TemporaryDirectory(prefix="tk-bench-") as directory:
         root = Path(directory)
-        sources = {f"src/module_{n}.py": f"VALUE = {n}\n" for n in range(FILES)}
+        sources = {f"src/module_{n}.py": f"VALUE = {n}\n" for n in range(small_files)}
         ignored = {".gitignore": ".gitlab-ci-local/\n.tracekeeper/\n"}
         for name, text in {
             ".gitlab-ci.yml": pipeline,
