@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,17 @@ def test_a_bad_dotenv_report(place: Place) -> None:
     with pytest.raises(JobError) as caught:
         place.coordinator.keep_artifacts(DOTENV, place.archive(gzip.compress(b"no variable\n")))
     assert caught.value.reason == "script_failure"
+
+
+def test_a_dotenv_report_is_read_as_far_as_it_may_go(place: Place) -> None:
+    archive = place.archive(gzip.compress(bytes(64 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(JobError, match="the dotenv report is too large"):
+            place.coordinator.keep_artifacts(DOTENV, archive)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_to_another_file_system(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
