@@ -115,7 +115,8 @@ class JobRun:
         try:
             await self._executor.cleanup()
         except Exception as error:
-            return f"not all of the job is removed: {defects.sentence(error, self._details)}"
+            trouble = defects.sentence(error, self._details)
+            return f"not all of the job is removed: {self._trace.masked(trouble)}"
         return ""
 
     async def _within_timeout(self) -> _Outcome:
@@ -223,7 +224,7 @@ class JobRun:
         try:
             return await self._executor.run(step, script, self._trace)
         finally:
-            self._doubt = self._doubt or self._executor.doubt
+            self._doubt = self._doubt or self._trace.masked(self._executor.doubt)
 
     async def _stage(
         self, name: str, title: str, work: Coroutine[Any, Any, T], *, afterwards: bool = False
@@ -254,7 +255,8 @@ class JobRun:
         ledger = await self._seal()
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):
             outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, ledger.reason)
-        return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, outcome.message)
+        message = self._trace.masked(outcome.message)
+        return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, message)
 
     async def _seal(self) -> Ledger:
         if self._trace.size < SMALL_TRACE:

@@ -64,6 +64,10 @@ class JobTrace:
         with suppress(StorageError):
             self._append(self._chain.note(text, _now()))
 
+    def masked(self, text: str) -> str:
+        """`text` without the job's secrets."""
+        return self._chain.masked(text)
+
     def drain(self) -> None:
         """A script has ended: what was held back of its output is all there is."""
         with suppress(StorageError):

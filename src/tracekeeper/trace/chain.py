@@ -135,12 +135,14 @@ class Chain:
     def note(self, text: str, at: int) -> bytes:
         """Add lines of the runner's own, after what is unfinished of other streams."""
         self._at = at
-        masker = Masker(self._masks)
-        lines = (text if text.endswith("\n") else text + "\n").encode("utf-8", "replace")
-        masked = masker.feed(lines) + masker.finish()
+        masked = self._masked_whole(text if text.endswith("\n") else text + "\n")
         self._runner += len(masked)
         before = self._pieces.flush()
         return self._record(before + self._pieces.add(masked, stream=Stream.RUNNER, at=at))
+
+    def masked(self, text: str) -> str:
+        """`text` as it may be shown beside the trace: what a job is told to have failed of."""
+        return self._masked_whole(text).decode("utf-8", "replace")
 
     def flush(self) -> bytes:
         """Put unfinished lines into the trace as far as they are known, so that a prompt shows."""
@@ -166,6 +168,10 @@ class Chain:
         if self._limiter and self._limiter.full:
             parts.append(self._tail(self._limiter))
         return b"".join(parts)
+
+    def _masked_whole(self, text: str) -> bytes:
+        masker = Masker(self._masks)
+        return masker.feed(text.encode("utf-8", "replace")) + masker.finish()
 
     def _filter(self, stream: int) -> _Filter:
         if stream not in self._filters:

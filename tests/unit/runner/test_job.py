@@ -109,6 +109,7 @@ class Stage:
         await self._do("keep_artifacts")
 
 
+SECRET = "hunter2-hunter2"
 PAYLOAD = JobPayload(
     1,
     "token",
@@ -149,7 +150,7 @@ class Ran:
         interrupts: dict[str, int],
         before: int,
     ) -> JobResult:
-        trace = JobTrace(Spool.create(self.directory), Chain(Masks()), changed=lambda: None)
+        trace = JobTrace(Spool.create(self.directory), Chain(Masks([SECRET])), changed=lambda: None)
         stage: Any = self.stage
         self.run = JobRun(
             payload,
@@ -252,6 +253,19 @@ def test_no_job_is_green_on_a_doubtful_trace(tmp_path: Path, step: str) -> None:
     assert ran.end == ("failed", "runner_system_failure", 0)
     assert ran.result.message == "who knows"
     assert ran.result.ledger.verdict == "unproven"
+
+
+def test_no_secret_is_in_what_is_said_of_a_job(tmp_path: Path) -> None:
+    error = JobError(f"image busybox:{SECRET} cannot be pulled", reason="image_pull_failure")
+    deeds = {"prepare": raising(error), "cleanup": raising(EngineError(f"no {SECRET}"))}
+    ran = Ran(tmp_path, deeds=deeds)
+    assert ran.result.message == "image busybox:[MASKED] cannot be pulled"
+    assert ran.trouble == "not all of the job is removed: no [MASKED]"
+
+
+def test_no_secret_is_in_what_is_said_of_a_trace(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, doubts={"script": f"{SECRET} was lost"})
+    assert (ran.result.message, ran.result.ledger.reason) == ("[MASKED] was lost",) * 2
 
 
 def test_no_job_is_green_on_an_altered_trace(tmp_path: Path) -> None:

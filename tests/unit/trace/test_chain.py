@@ -191,3 +191,11 @@ def test_what_comes_close_to_the_limit_but_fits_is_whole() -> None:
     trace += chain.finish(30)
     assert text_of(trace, 1) == b"".join(b"%d\n" % number for number in range(26))
     assert chain.changes.limited == 0
+
+
+def test_what_is_said_beside_the_trace_is_masked_and_changes_nothing() -> None:
+    chain = Chain(Masks(["secret"]))
+    chain.write(b"sec", at=1)
+    assert chain.masked("ret, secret and glpat-abc") == "ret, [MASKED] and glpat-[MASKED]"
+    assert chain.changes.runner == 0
+    assert text_of(chain.finish(2), 1) == b"sec"
