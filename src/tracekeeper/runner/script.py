@@ -10,6 +10,7 @@ import re
 from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner.environment import Environment, environment, temporary_dir
+from tracekeeper.workspace.repository import REDIRECTING
 
 _COMMAND = "\x1b[32;1m"
 _WARNING = "\x1b[0;33m"
@@ -23,6 +24,10 @@ exec </dev/null
 """
 """SIGTERM ends the script by `exit`, so that its own EXIT trap still runs: by the signal alone,
 dash and busybox would not run it."""
+
+_FORGET_REPOSITORY = f"unset {' '.join(REDIRECTING)}\n"
+"""On a machine that is not the job's alone, who started the runner may be a git hook: no git of
+the job may then use the repository that the hook is in."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -47,6 +52,7 @@ def script_text(
     _refuse_nul(step, variables)
     parts = [
         _PROLOGUE,
+        _FORGET_REPOSITORY if shared else "",
         "set -x\n" if _is_true(variables.values.get("CI_DEBUG_TRACE", "")) else "",
         _write_files(variables, temporary_dir(project_dir)),
         *(_export(key, value) for key, value in variables.values.items()),

@@ -17,16 +17,25 @@ from tracekeeper.errors import WorkspaceError
 if TYPE_CHECKING:
     import subprocess
 
-_REDIRECTING = (
+REDIRECTING = (
     "GIT_DIR",
     "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
     "GIT_COMMON_DIR",
     "GIT_INDEX_FILE",
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_CONFIG",
     "GIT_NAMESPACE",
     "GIT_PREFIX",
+    "GIT_INTERNAL_SUPER_PREFIX",
 )
+"""Variables that make git use another repository than the directory's; git sets them for hooks.
+They are those of ``git rev-parse --local-env-vars``, without what ``git -c`` passes on."""
 
 
 class Repository(msgspec.Struct, frozen=True):
@@ -122,7 +131,7 @@ def refuse(directory: Path, errors: str) -> NoReturn:
 
 
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    environment = {key: inherited[key] for key in inherited if key not in _REDIRECTING}
+    environment = {key: inherited[key] for key in inherited if key not in REDIRECTING}
     return environment | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 

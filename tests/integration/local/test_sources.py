@@ -27,3 +27,15 @@ def test_a_masked_value_may_name_the_project_directory(checkout: Any) -> None:
     assert "[MASKED]" in lines
     (directory,) = (line for line in lines if line.startswith("/"))
     assert f"{directory}/key" not in run.output()
+
+
+def test_a_run_in_a_hook_leaves_the_hooks_repository_alone(checkout: Any) -> None:
+    checkout.pipeline("job: {script: [touch new, git add new, git commit -q -m new]}")
+    linked = checkout.root.parent / "linked"
+    checkout.git("worktree", "add", "-q", str(linked))
+    git_dir = checkout.root / ".git/worktrees/linked"
+    hook = {"GIT_DIR": str(git_dir), "GIT_INDEX_FILE": str(git_dir / "index"), "GIT_PREFIX": ""}
+    run = checkout.run("-C", str(linked), environment=hook)
+    assert run.results == {"job": "success"}
+    assert checkout.git("-C", str(linked), "status", "--short") == ""
+    assert checkout.git("-C", str(linked), "log", "--format=%s") == "state\n"

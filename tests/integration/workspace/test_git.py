@@ -1,6 +1,7 @@
 """What git says about real checkouts."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tracekeeper.errors import WorkspaceError
 from tracekeeper.workspace.git import NO_SHA, GitState, describe
 from tracekeeper.workspace.project import Project
+from tracekeeper.workspace.repository import REDIRECTING
 
 Git = Callable[..., str]
 
@@ -108,6 +110,14 @@ def test_the_variables_of_a_hook_do_not_lead_astray(
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     assert state_of(project).branch == "main"
     assert "file" in Project(project).paths()
+
+
+def test_every_variable_of_a_hook_is_known() -> None:
+    listed = subprocess.run(
+        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True
+    )
+    passed_on = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
+    assert set(listed.stdout.split()) - passed_on <= set(REDIRECTING)
 
 
 @pytest.mark.root

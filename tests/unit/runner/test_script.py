@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import JobInfo, JobPayload, JobVariable, Step
 from tracekeeper.runner.script import script_text
 
+EMPTY: Mapping[str, str] = {}
 SHELLS = [("bash", ["bash"]), ("dash", ["dash"]), ("busybox", ["busybox", "sh"])]
 
 
@@ -39,15 +41,22 @@ class Run:
         self.temporary = directory / "it's a project.tmp"
         self.file = directory / "step"
 
-    def __call__(self, *script: str, variables: tuple[JobVariable, ...] = ()) -> tuple[int, bytes]:
+    def __call__(
+        self,
+        *script: str,
+        variables: tuple[JobVariable, ...] = (),
+        shared: bool = False,
+        inherited: Mapping[str, str] = EMPTY,
+    ) -> tuple[int, bytes]:
         step = Step("script", script, 60)
-        self.file.write_bytes(script_text(payload(*variables), step, str(self.project)))
+        text = script_text(payload(*variables), step, str(self.project), shared=shared)
+        self.file.write_bytes(text)
         done = subprocess.run(
             [*self.shell, str(self.file)],
             input=b"not for the script",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"]},
+            env={"PATH": os.environ["PATH"], **inherited},
             cwd="/",
             timeout=30,
             check=False,
@@ -242,3 +251,14 @@ def test_the_status_reaches_after_script() -> None:
     )
     assert b"export CI_JOB_STATUS='failed'\n" in text
     assert b"export CI_SHARED_ENVIRONMENT='true'\n" in text
+
+
+def test_a_job_is_not_in_the_repository_of_the_hook_that_started_it(
+    shell: list[str], tmp_path: Path
+) -> None:
+    run = Run(shell, tmp_path)
+    hook = {"GIT_DIR": "/users/.git", "GIT_INDEX_FILE": "/users/.git/index"}
+    look = 'printf "<%s>" "$GIT_DIR" "$GIT_INDEX_FILE"'
+    assert run(look, shared=True, inherited=hook)[1].endswith(b"\n<><>")
+    own = JobVariable("GIT_DIR", "/own")
+    assert run(look, shared=True, inherited=hook, variables=(own,))[1].endswith(b"\n</own><>")
