@@ -272,3 +272,26 @@ def test_no_needs_is_not_the_same_as_none(needs: tuple[JobNeed, ...] | None, sho
 
 def test_lines_of_a_script_are_a_block() -> None:
     assert "  - |\n    one\n    two\n" in to_yaml(JobConfig("a", AT, script=("one\ntwo\n",)))
+
+
+def test_a_job_as_written_is_shown_with_its_rules() -> None:
+    rules = (
+        Rule(
+            AT,
+            condition="$A",
+            changes=PathCondition(("a/**",), AT, compare_to="main"),
+            exists=PathCondition(("b",), AT),
+            when="delayed",
+            start_in=90,
+            allow_failure=True,
+            variables={"B": Variable("B", "c"), "C": Variable("C", "$d", raw=True)},
+            needs=(Need("one", AT), Need("two", AT, artifacts=False, optional=True)),
+            interruptible=True,
+        ),
+        Rule(AT),
+    )
+    only = OnlyExcept(AT, refs=("main",), variables=("$A",), changes=("x",), kubernetes=True)
+    shown = JobConfig("job", AT, script=("x",), rules=rules, inherit_variables=("A",))
+    assert without_places(read_back(to_yaml(shown))) == without_places(shown)
+    shown = JobConfig("job", AT, script=("x",), only=only, inherit_variables=False)
+    assert "kubernetes: active" in to_yaml(shown)
