@@ -135,11 +135,14 @@ class RunDirectory:
 
 
 class DataDirectory:
-    """The data directory of one project. `open` makes it, `find` only looks."""
+    """The data directory of one project. `open` makes it, `find` only looks; both raise
+    StorageError for a damaged one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.id = (path / "id").read_text().strip()
+        self.id = _identity(path / "id")
+        """A UUID that no other directory has, not even a copy of this one: what a run made is
+        known by it, and removed after a crash."""
 
     @classmethod
     def open(cls, path: Path) -> "DataDirectory":
@@ -211,6 +214,20 @@ def next_number(data: Path) -> int:
 
 def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "job"
+
+
+def _identity(path: Path) -> str:
+    """The UUID in the file `path`, made another one if the file is a copy: it has an inode of its
+    own. A directory that is moved stays the same. Raises StorageError where it holds no UUID."""
+    with path.open() as file:
+        inode = os.fstat(file.fileno()).st_ino
+        try:
+            return str(uuid.uuid5(uuid.UUID(file.read().strip()), str(inode)))
+        except ValueError as error:
+            raise StorageError(
+                f"{path} is damaged: it does not name this data directory",
+                hint="remove that file, and what its runs left running by hand",
+            ) from error
 
 
 def _write_once(path: Path, text: str) -> None:

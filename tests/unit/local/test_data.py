@@ -1,6 +1,7 @@
 """The data directory: numbers, names, locks."""
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +27,21 @@ def test_it_is_made_once(tmp_path: Path) -> None:
         "runs",
     ]
     assert first.cache == tmp_path / "data/cache"
+
+
+def test_a_copy_is_another_one(tmp_path: Path) -> None:
+    first = DataDirectory.open(tmp_path / "data")
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    assert DataDirectory.open(tmp_path / "copy").id != first.id
+    (tmp_path / "data").rename(tmp_path / "moved")
+    assert DataDirectory.open(tmp_path / "moved").id == first.id
+
+
+def test_a_damaged_id(tmp_path: Path) -> None:
+    DataDirectory.open(tmp_path / "data")
+    (tmp_path / "data/id").write_text("")
+    with pytest.raises(StorageError, match="is damaged"):
+        DataDirectory.open(tmp_path / "data")
 
 
 def test_nothing_is_kept_yet(tmp_path: Path) -> None:
