@@ -288,7 +288,7 @@ def test_a_job_as_written_is_shown_with_its_rules() -> None:
             needs=(Need("one", AT), Need("two", AT, artifacts=False, optional=True)),
             interruptible=True,
         ),
-        Rule(AT),
+        Rule(AT, when="never"),
     )
     only = OnlyExcept(AT, refs=("main",), variables=("$A",), changes=("x",), kubernetes=True)
     shown = JobConfig("job", AT, script=("x",), rules=rules, inherit_variables=("A",))
