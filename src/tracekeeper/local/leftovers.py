@@ -21,9 +21,22 @@ ROUNDS = 100
 
 def builds_directory(data: DataDirectory) -> Path:
     """Where jobs of this data directory have their checkouts: outside the project, so that no
-    tool finds the project's own files by walking up. $XDG_CACHE_HOME is obeyed."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    tool finds the project's own files by walking up. $XDG_CACHE_HOME is obeyed; a relative one
+    means nothing (XDG Base Directory Specification). Raises StorageError for who has no home."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not caches.is_absolute():
+        caches = _home() / ".cache"
     return caches / "tracekeeper" / "builds" / data.id[:8]
+
+
+def _home() -> Path:
+    try:
+        return Path.home().absolute()
+    except RuntimeError as error:
+        raise StorageError(
+            f"there is no place for checkouts: user {os.getuid()} has no home directory",
+            hint="set HOME or XDG_CACHE_HOME",
+        ) from error
 
 
 async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tracekeeper.errors import StorageError
 from tracekeeper.local import leftovers
 from tracekeeper.local.data import DataDirectory
 from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
@@ -18,6 +19,27 @@ def test_where_builds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/a")
     assert builds_directory(data) == Path("/home/a/.cache/tracekeeper/builds", data.id[:8])
+
+
+def test_a_relative_cache_home_means_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")
+    monkeypatch.setenv("HOME", "/home/a")
+    assert builds_directory(data) == Path("/home/a/.cache/tracekeeper/builds", data.id[:8])
+
+
+def test_nobody_has_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    data = DataDirectory.open(tmp_path / "data")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(StorageError, match="has no home directory") as caught:
+        builds_directory(data)
+    assert caught.value.hint == "set HOME or XDG_CACHE_HOME"
 
 
 def test_only_killed_runs_are_cleaned_up(tmp_path: Path) -> None:
