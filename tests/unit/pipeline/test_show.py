@@ -284,7 +284,7 @@ def test_a_job_as_written_is_shown_with_its_rules() -> None:
             when="delayed",
             start_in=90,
             allow_failure=True,
-            variables={"B": Variable("B", "c"), "C": Variable("C", "$d", raw=True)},
+            variables={"B": Variable("B", "c")},
             needs=(Need("one", AT), Need("two", AT, artifacts=False, optional=True)),
             interruptible=True,
         ),
