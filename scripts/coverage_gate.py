@@ -59,7 +59,8 @@ def verdict(module: Path) -> str:
         return f"{name}: no {test.relative_to(ROOT)}"
     with tempfile.TemporaryDirectory(prefix="tk-coverage-") as scratch:
         environment = os.environ | {"COVERAGE_FILE": f"{scratch}/data"}
-        tests = coverage(["run", "-m", "pytest", "-q", str(test)], environment)
+        arguments = ["run", "-m", "pytest", "-q", "--hypothesis-seed=0", str(test)]
+        tests = coverage(arguments, environment)
         if tests.returncode:
             return f"{name}: its tests fail\n{tests.stdout}{tests.stderr}"
         report = coverage(["report", f"--include={module}", "--fail-under=100"], environment)
