@@ -290,6 +290,23 @@ def test_script_that_kills_everything_is_in_doubt(job: Job) -> None:
     run(main())
 
 
+def test_container_restarted_under_us_runs_its_script_once(
+    job: Job, engine_api: Callable[..., Any]
+) -> None:
+    async def main() -> None:
+        async with job.prepared() as executor:
+            running = asyncio.create_task(executor.run(SCRIPT, b"echo x; sleep 60", job.output))
+            await job.output.until(lambda: job.output.data == b"x\n")
+            restart = f"/containers/{executor._container}/restart?t=0"
+            await asyncio.to_thread(engine_api, "POST", restart)
+            await running
+            assert "end marker" in executor.doubt
+            await executor.run(AFTER, b"echo after", job.output)
+        assert job.output.data == b"x\nafter\n"
+
+    run(main())
+
+
 def test_container_removed_under_us(job: Job) -> None:
     async def main() -> None:
         async with job.prepared() as executor:

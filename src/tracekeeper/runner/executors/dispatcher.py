@@ -23,13 +23,17 @@ trap : TERM
 (: >{BEGUN}) 2>/dev/null
 shell=sh
 command -v bash >/dev/null 2>&1 && shell=bash
-read -r nonce <{DIRECTORY}/nonce
+read -r nonce <{DIRECTORY}/nonce || exit
+(: >{DIRECTORY}/nonce) 2>/dev/null
 "$shell" {DIRECTORY}/step
 status=$?
 printf '\036tracekeeper-end:%s:%s\n' "$nonce" "$status"
 exit "$status"
 """
-"""`trap` keeps a dispatcher alive that is not process 1 of its container."""
+"""`trap` keeps a dispatcher alive that is not process 1 of its container.
+
+The nonce is there for one start: no step can write its own end marker, and a container that
+somebody restarts does not run its step again."""
 
 TERMINATE = ("sh", "-c", "kill -TERM -1")
 """Sends SIGTERM to every process of the container but process 1 (kill(2))."""

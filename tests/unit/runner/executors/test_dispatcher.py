@@ -20,8 +20,18 @@ def run(shell: list[str], script: bytes, directory: Path) -> tuple[int, bytes, E
     """The dispatcher, in a directory of ours instead of the container's."""
     with tarfile.open(fileobj=io.BytesIO(dispatcher.step_archive(script, "ab" * 16))) as tar:
         tar.extractall(directory, filter="data")
+    return dispatch(shell, directory)
+
+
+def dispatch(shell: list[str], directory: Path) -> tuple[int, bytes, EndMarker]:
     text = dispatcher.DISPATCHER.replace(dispatcher.DIRECTORY, f"{directory}/.tracekeeper")
-    done = subprocess.run([*shell, "-c", text], capture_output=True, check=False, timeout=60)
+    done = subprocess.run(
+        [*shell, "-c", text],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        cwd=directory / ".tracekeeper",
+    )
     assert done.stderr == b""
     marker = EndMarker("ab" * 16)
     return done.returncode, marker.scan(done.stdout), marker
@@ -37,6 +47,7 @@ def run(shell: list[str], script: bytes, directory: Path) -> tuple[int, bytes, E
         (b"read line || echo no stdin", 0, b"no stdin\n"),
         (b"trap 'exit 3' INT; kill -INT $$; exit 4", 3, b""),
         (b"exec >/dev/null 2>&1", 0, b""),
+        (b"cat nonce; exit 5", 5, b""),
     ],
 )
 def test_the_marker_follows_the_output(
@@ -46,6 +57,13 @@ def test_the_marker_follows_the_output(
     assert (code, marker.status) == (status, status)
     assert output is None or found == output
     assert (tmp_path / ".tracekeeper/begun").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=str)
+def test_a_step_runs_once_however_often_it_is_started(shell: list[str], tmp_path: Path) -> None:
+    assert run(shell, b"echo once", tmp_path)[1] == b"once\n"
+    code, output, marker = dispatch(shell, tmp_path)
+    assert (code != 0, output, marker.status) == (True, b"", None)
 
 
 def test_any_user_may_read_and_write() -> None:
