@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tracekeeper.engine.client import Engine, answers
+from tracekeeper.engine.containers import Containers
+from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import (
     DockerOptions,
@@ -619,6 +621,40 @@ def test_service_that_ends_is_a_warning(job: Job, make_image: Callable[..., str]
             text = "\n".join(job.output.notes)
             assert "it ended with status 3" in text
             assert "svc: failed" in text
+
+    run(main())
+
+
+def test_service_whose_log_cannot_be_read_is_a_warning(
+    job: Job, make_image: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = make_image(ExposedPorts={"8080/tcp": {}})
+    service = ImageSpec(image, alias="svc", command=("false",))
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise EngineRefused("no log", status=501, reason="no log")
+
+    async def main() -> None:
+        async with job.prepared(services=(service,)):
+            text = "\n".join(job.output.notes)
+            assert "it ended with status 1" in text
+            assert "svc: its log cannot be read: no log" in text
+
+    monkeypatch.setattr(Containers, "logs", refuse)
+    run(main())
+
+
+def test_service_has_a_log_that_can_be_read_whatever_the_host_does(
+    job: Job, make_image: Callable[..., str], engine_api: Callable[..., Any]
+) -> None:
+    service = ImageSpec(make_image(), alias="svc", command=("sleep", "60"))
+
+    async def main() -> None:
+        async with job.prepared(services=(service,)) as executor:
+            assert executor._services is not None
+            (container,) = executor._services.containers
+            config = engine_api("GET", f"/containers/{container}/json")["HostConfig"]
+            assert config["LogConfig"]["Type"] == "json-file"
 
     run(main())
 

@@ -25,6 +25,8 @@ WAIT = 30.0
 MOST_PORTS = 20
 """Ports of one service that are looked at, as gitlab-runner does."""
 SHOWN_LINES = 50
+LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
+"""The host's own log driver may be one that cannot be read."""
 PORT_VARIABLE = "HEALTHCHECK_TCP_PORT"
 
 _LISTENS = """\
@@ -115,7 +117,7 @@ class Services:
             "Env": [f"{key}={value}" for key, value in service.environment.items()],
             "Labels": self._labels,
             "User": service.spec.executor_opts.docker.user,
-            "HostConfig": {"NetworkMode": self.network},
+            "HostConfig": {"NetworkMode": self.network, "LogConfig": LOG_CONFIG},
             "NetworkingConfig": {
                 "EndpointsConfig": {self.network: {"Aliases": list(service.aliases)}}
             },
@@ -185,11 +187,18 @@ class Services:
 
     async def _warn(self, service: Service, container: str, trouble: str, output: Output) -> None:
         output.note(f"WARNING: service {service.image} is probably not ready: {trouble}")
+        try:
+            lines = await self._last_words(container)
+        except EngineError as error:
+            lines = [f"its log cannot be read: {error.message}"]
+        for line in lines:
+            output.note(f"{service.aliases[0]}: {line}")
+
+    async def _last_words(self, container: str) -> list[str]:
         decoder = FrameDecoder()
         async with self._engine.containers.logs(
             container, follow=False, tail=SHOWN_LINES, timestamps=False
         ) as chunks:
             frames = [frame async for chunk in chunks for frame in decoder.feed(chunk)]
-        lines = b"".join(payload for _, payload in frames).decode(errors="replace").splitlines()
-        for line in lines[-SHOWN_LINES:]:
-            output.note(f"{service.aliases[0]}: {line}")
+        text = b"".join(payload for _, payload in frames).decode(errors="replace")
+        return text.splitlines()[-SHOWN_LINES:]
