@@ -57,7 +57,8 @@ class ContainerRun:
         self._container = container
         self._follow = follow
         self._output = output
-        self._preview = Preview(output, nonce)
+        before = follow.position.seen
+        self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
         self._backoff = Backoff(PATIENCE)
 
     async def run(self) -> Ended:

@@ -2,11 +2,12 @@
 
 The engine's log has finished lines only. An attach has every byte at once, so the line that it
 has not finished can be shown: a prompt that waits, a progress bar. What the log delivers later is
-the record; the preview is taken back when it comes.
+the record; the preview is taken back when it comes. It is shown only where the record has come to
+its very beginning: what is masked in it may depend on what is before it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from tracekeeper.engine.frames import FrameDecoder
@@ -21,25 +22,34 @@ PIECE = 16 * 1024
 
 
 class UnfinishedLine:
-    """The end of an output that is in no finished line, nor in a piece that the log has. Pure."""
+    """The end of an output that is in no finished line, nor in a piece that the log has. Pure.
 
-    __slots__ = ("text",)
+    `entries` is how many entries the log has, or will have, of the output before it.
+    """
+
+    __slots__ = ("entries", "text")
 
     def __init__(self) -> None:
+        self.entries = 0
         self.text = b""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the output. At most 16 KiB of them are kept."""
-        _, newline, last = data.rpartition(b"\n")
-        line = last if newline else self.text + data
-        self.text = line[len(line) // PIECE * PIECE :]
+        *finished, last = (self.text + data).split(b"\n")
+        self.entries += len(finished)
+        lengths = [*map(len, finished), len(last)]
+        if max(lengths) >= PIECE:
+            self.entries += sum(length // PIECE for length in lengths)
+        self.text = last[len(last) // PIECE * PIECE :]
 
 
 class Preview:
-    """Shows on `output` what an attach has and the log does not have yet."""
+    """Shows on `output` what an attach has and the log does not have yet. `recorded` says how many
+    entries of the log have been delivered since the attach began."""
 
-    def __init__(self, output: Output, nonce: str) -> None:
+    def __init__(self, output: Output, nonce: str, recorded: Callable[[], int]) -> None:
         self._output = output
+        self._recorded = recorded
         self._marker = prefix(nonce)
         self._line = UnfinishedLine()
         self._shown = b""
@@ -76,6 +86,9 @@ class Preview:
 
     def _look(self) -> None:
         self._timer = None
+        if self._line.entries != self._recorded():
+            self._look_later()
+            return
         text = self._line.text.partition(self._marker)[0]
         if text and text != self._shown:
             self._shown = text

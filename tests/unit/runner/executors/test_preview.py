@@ -19,7 +19,8 @@ def test_the_unfinished_line_is_what_follows_the_last_newline(chunks: list[bytes
     line = UnfinishedLine()
     for chunk in chunks:
         line.feed(chunk)
-    assert line.text == b"".join(chunks).rpartition(b"\n")[2]
+    data = b"".join(chunks)
+    assert (line.text, line.entries) == (data.rpartition(b"\n")[2], data.count(b"\n"))
 
 
 @pytest.mark.parametrize("size", [1, 1000, PIECE, 3 * PIECE + 5])
@@ -29,7 +30,14 @@ def test_pieces_that_the_log_has_do_not_count(size: int) -> None:
     for start in range(0, len(data), size):
         line.feed(data[start : start + size])
         assert len(line.text) < PIECE
-    assert line.text == b"rest"
+    assert (line.text, line.entries) == (b"rest", 5)
+
+
+def test_entries_of_long_lines() -> None:
+    line = UnfinishedLine()
+    line.feed(b"x" * PIECE + b"\n" + b"x" * (2 * PIECE + 1))
+    line.feed(b"\n\nrest")
+    assert (line.text, line.entries) == (b"rest", (1 + 1) + (2 + 1) + 1)
 
 
 class Shown:
@@ -61,7 +69,7 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_prompt_is_shown_until_the_log_goes_on() -> None:
     async def main() -> None:
         output = Shown()
-        shown = Preview(output, NONCE)
+        shown = Preview(output, NONCE, lambda: 1)
         await shown.show(frames(b"line\nConti", b"nue? "))
         await output.changed.wait()
         assert output.previews == [b"Continue? "]
@@ -76,10 +84,26 @@ def test_a_prompt_is_shown_until_the_log_goes_on() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("before", [b"one\n", b"x" * PIECE])
+def test_nothing_is_shown_before_the_record_comes_to_it(before: bytes) -> None:
+    async def main() -> None:
+        output, recorded = Shown(), [0]
+        shown = Preview(output, NONCE, lambda: recorded[0])
+        await shown.show(frames(before + b"ecret"))
+        await asyncio.sleep(0.01)
+        assert output.previews == []
+        recorded[0] = 1
+        await output.changed.wait()
+        shown.end()
+        assert output.previews == [b"ecret", b""]
+
+    asyncio.run(main())
+
+
 def test_nothing_is_shown_of_finished_lines_and_of_the_marker() -> None:
     async def main() -> None:
         output = Shown()
-        shown = Preview(output, NONCE)
+        shown = Preview(output, NONCE, lambda: 1)
         await shown.show(frames(b"line\n", prefix(NONCE) + b"0"))
         await asyncio.sleep(0.01)
         shown.withdraw()
@@ -92,7 +116,7 @@ def test_nothing_is_shown_of_finished_lines_and_of_the_marker() -> None:
 def test_the_end_cancels_what_would_be_shown() -> None:
     async def main() -> None:
         output = Shown()
-        shown = Preview(output, NONCE)
+        shown = Preview(output, NONCE, lambda: 0)
         await shown.show(frames(b"prompt"))
         shown.end()
         await asyncio.sleep(0.01)
@@ -107,6 +131,6 @@ def test_a_broken_attach_costs_the_preview_only() -> None:
         raise ConnectionLost("broke")
 
     async def main() -> None:
-        await Preview(Shown(), NONCE).show(broken())
+        await Preview(Shown(), NONCE, lambda: 0).show(broken())
 
     asyncio.run(main())
