@@ -1,7 +1,8 @@
 """Containers of an engine. Every call may raise EngineError."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Literal, TypeAlias
 from urllib.parse import quote
 
@@ -11,6 +12,9 @@ from tracekeeper.engine.client import Engine, Query
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.http import Response
 from tracekeeper.engine.models import Container, Created, ExecState, Exit, Listed
+
+EVENTS_PATIENCE = 2.0
+"""Seconds in which an engine sends the events that it remembers."""
 
 Condition: TypeAlias = Literal["not-running", "next-exit", "removed"]
 
@@ -47,6 +51,21 @@ class Containers:
         query = {"condition": condition}
         async with self._engine.open("POST", f"{_path(container)}/wait", query=query) as response:
             yield Waiting(response)
+
+    async def remembers_start(self, container: str) -> bool:
+        """Whether the engine process has itself started it. It keeps its last 256 events in memory
+        alone, so after its restart it knows of none (Docker Engine API, `SystemEvents`)."""
+        filters = {"container": [container], "event": ["start"]}
+        query = {"since": "1", "filters": msgspec.json.encode(filters).decode()}
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(EVENTS_PATIENCE),
+                self._engine.open("GET", "/events", query=query) as response,
+                aclosing(response.chunks(endless=True)) as events,
+            ):
+                async for _ in events:
+                    return True
+        return False
 
     async def kill(self, container: str, signal: str = "SIGKILL") -> None:
         """Send a signal to the main process; no harm if none runs."""

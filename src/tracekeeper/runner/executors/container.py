@@ -25,6 +25,10 @@ PATIENCE = 60.0
 """Seconds for an engine that cannot be reached to come back."""
 EXIT_DELAY = 0.5
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
+RESTARTED = (
+    "the Docker Engine was restarted while the script ran, or has forgotten when it began: output"
+    " that it had read and not yet written to its log may be lost"
+)
 
 
 class StartRefused(EngineError):
@@ -60,6 +64,7 @@ class ContainerRun:
         before = follow.position.seen
         self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
         self._backoff = Backoff(PATIENCE)
+        self._was_cut = False
 
     async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
@@ -77,7 +82,7 @@ class ContainerRun:
                 raise StartRefused(error) from error
             await self._deliver_all(waiting)
         state = await self._inspect()
-        return Ended(state, self._follow.exit_status, self._follow.doubt)
+        return Ended(state, self._follow.exit_status, self._follow.doubt or await self._forgotten())
 
     async def _deliver_all(self, waiting: Waiting) -> None:
         exited = asyncio.create_task(waiting.exit_code())
@@ -100,6 +105,8 @@ class ContainerRun:
         await asyncio.wait({exited}, timeout=EXIT_DELAY)
         if exited.done() and exited.exception() is None:
             return False
+        if exited.done():
+            self._cut()
         return (await self._inspect()).running
 
     async def _read(self, want: Read) -> None:
@@ -116,6 +123,7 @@ class ContainerRun:
                         self._backoff.reset()
         except (ConnectionLost, EngineUnreachable) as error:
             broken = True
+            self._cut()
             await self._backoff.pause(error)
         self._deliver(self._follow.ended(broken=broken))
 
@@ -123,6 +131,22 @@ class ContainerRun:
         for piece in pieces:
             self._preview.withdraw()
             self._output.write(piece.data, at=piece.at)
+
+    def _cut(self) -> None:
+        """A connection broke. What the log has up to the end marker, it has whole."""
+        self._was_cut = self._was_cut or self._follow.exit_status is None
+
+    async def _forgotten(self) -> str:
+        """Why output may be missing of a log that looks complete: an engine that was killed loses
+        what is on its way through its memory, and only a broken connection tells of it."""
+        while self._was_cut:
+            try:
+                remembered = await self._containers.remembers_start(self._container)
+            except (ConnectionLost, EngineUnreachable) as error:
+                await self._backoff.pause(error)
+            else:
+                return "" if remembered else RESTARTED
+        return ""
 
     async def _inspect(self) -> ContainerState:
         while True:
