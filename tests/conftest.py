@@ -41,6 +41,8 @@ settings.load_profile("tests")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the session a plain environment and a scratch directory of its own."""
+    # Who is started in the background ignores SIGINT, and so would everything that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if _is_worker(config):
         return
     for name in list(os.environ):

@@ -43,8 +43,8 @@ def command(
     """Show the log of JOB, or of every job of a run.
 
     JOB may be a parallel job: all its instances are shown. Without --run it is the newest run
-    that has the log; with --follow a run that goes on, and jobs that begin later are shown when
-    they do.
+    that has the log; with --follow a run that goes on. Logs are shown one after the other, in the
+    order in which their jobs began; those of jobs that begin later follow.
 
     \b
     Exit status:

@@ -77,6 +77,9 @@ def command(
     from tracekeeper.local.data import next_number
     from tracekeeper.local.session import RunOptions, run_pipeline
 
+    host = docker_host or os.environ.get("DOCKER_HOST") or LOCAL_SOCKET
+    if executor != "shell" and host != LOCAL_SOCKET:
+        _check_address(host)
     kept = data_path(directory, data)
     project = local_project(
         directory,
@@ -91,7 +94,7 @@ def command(
         jobs=jobs,
         with_needs=with_needs,
         executor=cast("Wanted", executor),
-        docker_host=docker_host or os.environ.get("DOCKER_HOST") or LOCAL_SOCKET,
+        docker_host=host,
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
     )
     if as_json:
@@ -104,6 +107,13 @@ def command(
         renderer = TextRenderer(timestamps=timestamps, logs_command=_logs_command(directory, data))
     with Viewer(renderer) as viewer:
         return run_pipeline(project, options, viewer)
+
+
+def _check_address(url: str) -> None:
+    """Raises UsageError where `url` cannot be an engine's."""
+    from tracekeeper.engine.transport import dialler
+
+    dialler(url)
 
 
 def _logs_command(directory: Path, data: Path | None) -> str:

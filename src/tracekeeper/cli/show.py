@@ -24,9 +24,8 @@ def command(
       0  shown
       2  there is no such job, or invalid file or usage
     """
-    from tracekeeper.pipeline.selection import select
     from tracekeeper.pipeline.show import to_yaml
 
-    pipeline = local_project(directory, file, variables, variables_file).pipeline
-    for found in select(pipeline, [job]).jobs:
-        click.echo(to_yaml(pipeline.jobs[found]), nl=False)
+    project = local_project(directory, file, variables, variables_file)
+    for found in project.select([job]).jobs:
+        click.echo(to_yaml(project.pipeline.jobs[found]), nl=False)

@@ -142,8 +142,9 @@ class TextRenderer:
         sentence = report.result_sentence(self._run, event, jobs)
         style = report.result_style(event)
         self.write(f"\n{self.palette(sentence, style, 'bold')}\n".encode())
-        if failed:
-            command = f"{self._logs_command} {quote(plain(failed[0].name))}"
+        kept = [job for job in failed if job.name in self._attempts]
+        if kept:
+            command = f"{self._logs_command} {quote(plain(kept[0].name))}"
             self.write(f"{self.palette('The whole log:', 'dim')} {command}\n".encode())
         self._out.flush()
 

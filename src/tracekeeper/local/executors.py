@@ -1,6 +1,7 @@
 """Which executor a job gets, and why."""
 
 import asyncio
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Literal, TypeAlias
 
@@ -13,10 +14,11 @@ Wanted: TypeAlias = Literal["auto", "shell", "docker"]
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The executor's name and a sentence that says why it was taken."""
+    """The executor's name, why it was taken, and whether the user asked for it."""
 
     executor: Literal["shell", "docker"]
     why: str
+    asked: bool = False
 
 
 class ExecutorChoice:
@@ -38,7 +40,7 @@ class ExecutorChoice:
     async def choose(self, payload: JobPayload) -> Choice:
         """The executor for one job."""
         if self._wanted != "auto":
-            return Choice(self._wanted, "asked for with --executor")
+            return Choice(self._wanted, "asked for with --executor", asked=True)
         if payload.image is None:
             return Choice("shell", "the job names no image")
         refusal = await self._ask()
@@ -55,3 +57,15 @@ class ExecutorChoice:
         if self._refusal is None:
             self._refusal = asyncio.create_task(answers(self._docker_host))
         return self._refusal
+
+
+def shortcomings(choice: Choice, payload: JobPayload) -> Iterator[str]:
+    """What a job asks for and does not get from the executor that was chosen."""
+    if choice.executor != "shell":
+        return
+    name = payload.job_info.name
+    if payload.image is not None and not choice.asked:
+        yield f"{name} runs on this machine, not in {payload.image.name}: {choice.why}"
+    if payload.services:
+        services = ", ".join(service.name for service in payload.services)
+        yield f"{name} runs without its services ({services}): the shell executor has none"

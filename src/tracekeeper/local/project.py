@@ -16,6 +16,7 @@ from tracekeeper.pipeline.config import Config, Variable
 from tracekeeper.pipeline.evaluate import evaluate
 from tracekeeper.pipeline.load import check
 from tracekeeper.pipeline.pipeline import Pipeline
+from tracekeeper.pipeline.selection import select
 from tracekeeper.pipeline.variables import expand, resolve
 from tracekeeper.problems import Problem
 from tracekeeper.workspace.changes import changed
@@ -104,6 +105,17 @@ class LocalProject:
     def pipeline(self) -> Pipeline:
         """The jobs that the rules leave. Raises InvalidPipeline or UsageError."""
         return evaluate(self.config, self)
+
+    def select(self, names: Sequence[str], *, with_needs: bool = False) -> Pipeline:
+        """The named jobs of the pipeline; see `tracekeeper.pipeline.selection.select`. Raises
+        UsageError for a name that is not in it."""
+        for name in names:
+            if name in self.config.jobs and not self._has_job(name):
+                raise UsageError(f"'{name}' is not in this pipeline: its rules leave it out")
+        return select(self.pipeline, names, with_needs=with_needs)
+
+    def _has_job(self, name: str) -> bool:
+        return any(name in (job.name, job.config.name) for job in self.pipeline.jobs.values())
 
     @cached_property
     def named_facts(self) -> PipelineFacts:

@@ -21,6 +21,7 @@ from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import artifact_sources, resource_group
 from tracekeeper.local.attempt import Attempt, RunContext
 from tracekeeper.local.data import JOBS_PER_RUN
+from tracekeeper.local.executors import shortcomings
 from tracekeeper.local.view import View
 from tracekeeper.pipeline.pipeline import Job, Pipeline
 from tracekeeper.pipeline.schedule import Change, Schedule
@@ -133,6 +134,8 @@ class LocalRun:
         for _ in range(self._interrupts):
             attempt.cancel()
         choice = await self._context.choice.choose(attempt.payload)
+        for shortcoming in shortcomings(choice, attempt.payload):
+            self._emit(events.Warned(message=shortcoming, name=job.name))
         attempt.begin(choice)
         self._view.follow(attempt)
         self._emit(

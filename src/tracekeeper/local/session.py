@@ -12,6 +12,7 @@ import msgspec
 
 from tracekeeper import events
 from tracekeeper.errors import StorageError, TracekeeperError, UsageError
+from tracekeeper.jobs.payload import artifact_sources
 from tracekeeper.local.attempt import RunContext
 from tracekeeper.local.coordinator import ArtifactStore
 from tracekeeper.local.data import DataDirectory, RunDirectory
@@ -23,7 +24,6 @@ from tracekeeper.local.run import LocalRun
 from tracekeeper.local.sources import SnapshotSources
 from tracekeeper.local.view import View
 from tracekeeper.pipeline.pipeline import Pipeline
-from tracekeeper.pipeline.selection import select
 from tracekeeper.problems import Problem
 from tracekeeper.runner import processes
 from tracekeeper.workspace.checkout import Snapshot
@@ -58,7 +58,7 @@ def run_pipeline(project: LocalProject, options: RunOptions, view: View) -> int:
     if not pipeline.jobs:
         raise UsageError(f"there is no pipeline to run: {pipeline.reason}")
     if options.jobs:
-        pipeline = select(pipeline, options.jobs, with_needs=options.with_needs)
+        pipeline = project.select(options.jobs, with_needs=options.with_needs)
     processes.become_subreaper()
     data = DataDirectory.open(options.data)
     directory, lock = data.new_run()
@@ -66,6 +66,21 @@ def run_pipeline(project: LocalProject, options: RunOptions, view: View) -> int:
         return asyncio.run(_Session(project, pipeline, options, view, data, directory).run())
     finally:
         os.close(lock)
+
+
+def missing_artifacts(whole: Pipeline, chosen: Pipeline) -> Iterator[str]:
+    """Sentences on the jobs of `chosen` that get artifacts of jobs which are only in `whole`."""
+    for job in chosen.jobs.values():
+        absent = [
+            name
+            for name in artifact_sources(whole.jobs[job.name], whole)
+            if name not in chosen.jobs and whole.jobs[name].config.artifacts
+        ]
+        if absent:
+            yield (
+                f"{job.name} does without the artifacts of {', '.join(absent)}, which this run"
+                " leaves out; --needs runs what it needs too"
+            )
 
 
 class _Session:
@@ -112,6 +127,8 @@ class _Session:
             self._warn(sentence)
         for problem in self._pipeline.warnings:
             self._emit(_warned(problem))
+        for sentence in missing_artifacts(self._project.pipeline, self._pipeline):
+            self._warn(sentence)
         return await self._run_jobs()
 
     async def _run_jobs(self) -> str:

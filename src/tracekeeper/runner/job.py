@@ -172,7 +172,10 @@ class JobRun:
         return _judged(result)
 
     async def _afterwards(self, outcome: _Outcome) -> _Outcome:
-        """Everything that happens after the script, however it ended."""
+        """Everything that happens after the script, however it ended. Where it could not even
+        begin there is nothing to run in and nothing to keep."""
+        if not self._script_began:
+            return outcome
         try:
             outcome = await self._after_script(outcome)
             succeeded = outcome.status == "success"
@@ -187,10 +190,10 @@ class JobRun:
         return self._unless_canceled(outcome)
 
     async def _after_script(self, outcome: _Outcome) -> _Outcome:
-        """Run after_script, if the script has begun. How it ends changes nothing, unless the job
+        """Run after_script. How it ends changes nothing, unless the job
         says so by AFTER_SCRIPT_IGNORE_ERRORS."""
         step = self._steps.get("after_script")
-        if step is None or not self._script_began:
+        if step is None:
             return outcome
         failure = await self._failure_of(step, outcome.status)
         if failure is None:

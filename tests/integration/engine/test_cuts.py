@@ -49,8 +49,9 @@ def expected() -> bytes:
 class CuttingProxy:
     """Forwards to the engine. What it does to connections comes from `chance`."""
 
-    def __init__(self, engine: str, chance: random.Random) -> None:
+    def __init__(self, engine: str, chance: random.Random, most: int) -> None:
         self.cuts = 0
+        self._most = most
         self._engine = engine
         self._chance = chance
         self._refusals = 0
@@ -82,7 +83,7 @@ class CuttingProxy:
     async def _down(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: asyncio.Event
     ) -> None:
-        budget = self._chance.randrange(4_000_000)
+        budget = self._chance.randrange(self._most)
         while data := await reader.read(65536):
             writer.write(data[:budget] if log.is_set() else data)
             await writer.drain()
@@ -95,9 +96,10 @@ class CuttingProxy:
 
 @asynccontextmanager
 async def proxied(
-    engine_url: str, path: Path, chance: random.Random
+    engine_url: str, path: Path, chance: random.Random, *, most: int = 4_000_000
 ) -> AsyncIterator[CuttingProxy]:
-    proxy = CuttingProxy(engine_url.removeprefix("unix://"), chance)
+    """A proxy whose log streams are cut after fewer than `most` bytes; the log has 3 million."""
+    proxy = CuttingProxy(engine_url.removeprefix("unix://"), chance, most)
     listener = await asyncio.start_unix_server(proxy.serve, path, limit=1 << 20)
     try:
         yield proxy
@@ -177,7 +179,7 @@ def test_after_a_cut_an_engine_that_has_forgotten_is_in_doubt(
     async def main() -> None:
         payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(busybox))
         socket = tmp_path / "s.sock"
-        async with proxied(engine_url, socket, random.Random(1)) as proxy:
+        async with proxied(engine_url, socket, random.Random(1), most=1_500_000) as proxy:
             url = f"unix://{socket}"
             executor = DockerExecutor(payload, {}, engine_url=url, sources=NoSources(), labels={})
             try:

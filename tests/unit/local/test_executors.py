@@ -3,9 +3,10 @@
 import asyncio
 from typing import Literal
 
+import msgspec
 import pytest
 
-from tracekeeper.local.executors import Choice, ExecutorChoice, Wanted
+from tracekeeper.local.executors import Choice, ExecutorChoice, Wanted, shortcomings
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload
 
 PLAIN = JobPayload(1, "t", JobInfo(1, "job", "test"), (), ())
@@ -34,7 +35,10 @@ def answer(monkeypatch: pytest.MonkeyPatch, refusal: str | None) -> list[str]:
 
 @pytest.mark.parametrize("wanted", ["shell", "docker"])
 def test_what_was_asked_for(wanted: Literal["shell", "docker"]) -> None:
-    assert choose(wanted, PLAIN, IMAGE) == [Choice(wanted, "asked for with --executor")] * 2
+    assert (
+        choose(wanted, PLAIN, IMAGE)
+        == [Choice(wanted, "asked for with --executor", asked=True)] * 2
+    )
 
 
 def test_without_an_image_no_engine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +58,13 @@ def test_no_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "nobody is there")
     why = "no engine answers at unix:///e: nobody is there"
     assert choose("auto", IMAGE) == [Choice("shell", why)]
+
+
+def test_what_a_job_does_not_get_in_a_shell_is_told() -> None:
+    payload = msgspec.structs.replace(IMAGE, services=(ImageSpec("redis"), ImageSpec("db")))
+    assert list(shortcomings(Choice("shell", "no engine answers"), payload)) == [
+        "job runs on this machine, not in alpine: no engine answers",
+        "job runs without its services (redis, db): the shell executor has none",
+    ]
+    assert list(shortcomings(Choice("shell", "wanted", asked=True), IMAGE)) == []
+    assert list(shortcomings(Choice("docker", "it answers"), payload)) == []

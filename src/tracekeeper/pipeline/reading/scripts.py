@@ -6,6 +6,7 @@ from tracekeeper.pipeline.reading.findings import Findings
 from tracekeeper.pipeline.reading.values import (
     Table,
     fields,
+    not_acted_on,
     one_or_listed,
     string,
     wrong_type,
@@ -39,6 +40,7 @@ _HOOKS: Table = {"pre_get_sources_script": commands}
 
 
 def hooks(node: Node, what: str, findings: Findings) -> tuple[str, ...]:
-    """``hooks``: the commands of ``pre_get_sources_script``."""
+    """``hooks``: the commands of ``pre_get_sources_script``, checked and not acted on."""
+    not_acted_on(node, what, findings)
     lines: tuple[str, ...] = fields(node, what, _HOOKS, findings).get("pre_get_sources_script", ())
     return lines

@@ -6,6 +6,7 @@ start as well, shows unfinished lines; it is never the record.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,8 @@ from tracekeeper.runner.executors.preview import Preview
 
 PATIENCE = 60.0
 """Seconds for an engine that cannot be reached to come back."""
+TELL_AFTER = 1.0
+"""Seconds without a connection after which that is told, before it is known how it ends."""
 EXIT_DELAY = 0.5
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
 RESTARTED = (
@@ -65,6 +68,7 @@ class ContainerRun:
         self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
         self._backoff = Backoff(PATIENCE)
         self._was_cut = False
+        self._break = Break(output)
 
     async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
@@ -121,9 +125,11 @@ class ContainerRun:
                         break
                     if self._follow.settled:
                         self._backoff.reset()
+                        self._break.mended()
         except (ConnectionLost, EngineUnreachable) as error:
             broken = True
             self._cut()
+            self._break.met(error)
             await self._backoff.pause(error)
         self._deliver(self._follow.ended(broken=broken))
 
@@ -153,6 +159,7 @@ class ContainerRun:
             try:
                 return (await self._containers.inspect(self._container)).state
             except (ConnectionLost, EngineUnreachable) as error:
+                self._break.met(error)
                 await self._backoff.pause(error)
 
     @asynccontextmanager
@@ -164,3 +171,33 @@ class ContainerRun:
             finally:
                 await end(task)
                 self._preview.end()
+
+
+class Break:
+    """Tells in the trace that the connection to the engine broke, and that it is back."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._since: float | None = None
+        self._why = ""
+        self._told = False
+
+    def met(self, error: EngineError) -> None:
+        """The connection broke, or still cannot be had."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since, self._why = now, error.message
+        elif not self._told and now - self._since > TELL_AFTER:
+            self._told = True
+            self._output.note(f"WARNING: {error.message}; trying again for {PATIENCE:.0f} s")
+
+    def mended(self) -> None:
+        """The log is read on."""
+        if self._since is None:
+            return
+        seconds = time.monotonic() - self._since
+        self._since, self._told = None, False
+        self._output.note(
+            f"WARNING: the connection to the Docker Engine broke ({self._why}); after"
+            f" {seconds:.1f} s the log goes on where it had stopped"
+        )
