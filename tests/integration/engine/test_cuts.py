@@ -49,9 +49,9 @@ def expected() -> bytes:
 class CuttingProxy:
     """Forwards to the engine. What it does to connections comes from `chance`."""
 
-    def __init__(self, engine: str, chance: random.Random, most: int) -> None:
+    def __init__(self, engine: str, chance: random.Random, once_at: int | None) -> None:
         self.cuts = 0
-        self._most = most
+        self._once_at = once_at
         self._engine = engine
         self._chance = chance
         self._refusals = 0
@@ -83,12 +83,13 @@ class CuttingProxy:
     async def _down(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: asyncio.Event
     ) -> None:
-        budget = self._chance.randrange(self._most)
+        budget = self._chance.randrange(4_000_000) if self._once_at is None else self._once_at
         while data := await reader.read(65536):
-            writer.write(data[:budget] if log.is_set() else data)
+            cutting = log.is_set() and not (self.cuts and self._once_at is not None)
+            writer.write(data[: max(0, budget)] if cutting else data)
             await writer.drain()
             budget -= len(data)
-            if log.is_set() and budget < 0:
+            if cutting and budget < 0:
                 self.cuts += 1
                 self._refusals = self._chance.choice((0, 0, 3))
                 return
@@ -96,10 +97,10 @@ class CuttingProxy:
 
 @asynccontextmanager
 async def proxied(
-    engine_url: str, path: Path, chance: random.Random, *, most: int = 4_000_000
+    engine_url: str, path: Path, chance: random.Random, *, once_at: int | None = None
 ) -> AsyncIterator[CuttingProxy]:
-    """A proxy whose log streams are cut after fewer than `most` bytes; the log has 3 million."""
-    proxy = CuttingProxy(engine_url.removeprefix("unix://"), chance, most)
+    """A proxy that cuts log streams by chance, or the first one alone after `once_at` bytes."""
+    proxy = CuttingProxy(engine_url.removeprefix("unix://"), chance, once_at)
     listener = await asyncio.start_unix_server(proxy.serve, path, limit=1 << 20)
     try:
         yield proxy
@@ -179,7 +180,7 @@ def test_after_a_cut_an_engine_that_has_forgotten_is_in_doubt(
     async def main() -> None:
         payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(busybox))
         socket = tmp_path / "s.sock"
-        async with proxied(engine_url, socket, random.Random(1), most=1_500_000) as proxy:
+        async with proxied(engine_url, socket, random.Random(1), once_at=500_000) as proxy:
             url = f"unix://{socket}"
             executor = DockerExecutor(payload, {}, engine_url=url, sources=NoSources(), labels={})
             try:
