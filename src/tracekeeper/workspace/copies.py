@@ -24,12 +24,13 @@ _SECOND = 1_000_000_000
 class SnapshotCopy:
     """The copy of `snapshot` at `directory`, for one job after the other."""
 
-    __slots__ = ("_directory", "_snapshot", "_stamps")
+    __slots__ = ("_directory", "_root_mode", "_snapshot", "_stamps")
 
     def __init__(self, snapshot: Snapshot, directory: Path) -> None:
         self._snapshot = snapshot
         self._directory = directory
         self._stamps: dict[str, Stamp] = {}
+        self._root_mode = 0
 
     def refresh(self) -> None:
         """Make the directory a copy, whatever is there now. Raises `StorageError`."""
@@ -43,6 +44,9 @@ class SnapshotCopy:
 
     def _refresh(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
+        if self._root_mode:
+            os.chmod(self._directory, self._root_mode)
+        self._root_mode = stat.S_IMODE(os.lstat(self._directory).st_mode)
         kinds = {entry.path: stat.S_IFMT(entry.mode) for entry in self._snapshot.entries}
         self._remove_strangers("", kinds)
         self._stamps = {entry.path: self._made(entry) for entry in self._snapshot.entries}

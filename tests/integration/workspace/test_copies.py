@@ -31,7 +31,7 @@ def snapshot(tmp_path: Path) -> Snapshot:
 
 def tree(root: Path) -> dict[str, tuple[int, str, int]]:
     """Mode, content or target, and time of every path."""
-    found = {}
+    found = {".": (root.stat().st_mode, "", 0)}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
@@ -62,6 +62,7 @@ DEEDS = {
     "linked": "ln -f deep/file0 ../outside",
     "other mode": "chmod 777 deep/file0",
     "directory's mode": "chmod 700 deep",
+    "its own mode": "chmod 700 .",
     "file for directory": "rm -rf deep; echo x > deep",
     "directory for file": "rm -rf deep/file0; mkdir -p deep/file0/deeper",
     "link for directory": "rm -rf deep; ln -s /etc deep",

@@ -70,6 +70,7 @@ class ShellExecutor:
     async def prepare(self, output: Output) -> None:
         """Make the job's directory; at most an earlier job's sources are in it."""
         self._directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self._directory.chmod(0o700)  # an earlier job may have closed it
         if os.listdir(self._directory):
             await in_thread(self._clear)
 
