@@ -46,7 +46,7 @@ class ExecutorChoice:
         refusal = await self._ask()
         if refusal is None:
             return Choice("docker", f"an engine answers at {self._docker_host}")
-        return Choice("shell", f"no engine answers at {self._docker_host}: {refusal}")
+        return Choice("shell", refusal)
 
     async def _ask(self) -> str | None:
         return await asyncio.shield(self._start_asking())
