@@ -7,7 +7,6 @@ reaches the jobs through `Attempt.cancel`, so that after_script and cleanup stil
 import asyncio
 import itertools
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -180,7 +179,7 @@ class LocalRun:
         facts = JobFacts(
             id=job_id,
             started_at=int(time.time()),
-            token=secrets.token_hex(16),
+            token=os.urandom(16).hex(),
             runner_description="tracekeeper run",
             runner_version=tracekeeper.__version__,
             architecture=_architecture(),
