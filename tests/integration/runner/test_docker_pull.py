@@ -2,12 +2,18 @@
 
 import asyncio
 import base64
+import ctypes
+import fcntl
 import gzip
 import io
 import json
+import os
+import socket
+import struct
 import tarfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +29,8 @@ from tracekeeper.runner.executors.docker import DockerExecutor
 pytestmark = pytest.mark.docker
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 PASSWORD = "Basic " + base64.b64encode(b"user:secret").decode()
 
 
@@ -74,6 +82,29 @@ class Registry(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
 
+def registry_server(engine_url: str) -> ThreadingHTTPServer:
+    """A server on the engine's loopback. The tests' own engine (scripts/engine.py) is in a network
+    namespace of its own; its pid lies beside its socket."""
+
+    def listen() -> ThreadingHTTPServer:
+        pid = Path(engine_url.removeprefix("unix://")).with_name("pid")
+        if pid.parent.name.startswith("tk-engine-"):
+            enter_network_of(int(pid.read_text()))
+        return ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+
+    with ThreadPoolExecutor(1) as a_thread:  # a namespace is a thread's
+        return a_thread.submit(listen).result()
+
+
+def enter_network_of(pid: int) -> None:
+    """Put this thread into the network namespace of a process, and turn its loopback on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/proc/{pid}/ns/net") as namespace:
+        assert libc.setns(namespace.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+
+
 @pytest.fixture(scope="module")
 def registry(engine_url: str) -> Iterator[str]:
     plain = layer()
@@ -105,7 +136,7 @@ def registry(engine_url: str) -> Iterator[str]:
             "layers": [described(packed, "image.rootfs.diff.tar.gzip")],
         }
     ).encode()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+    with registry_server(engine_url) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"localhost:{server.server_port}"
