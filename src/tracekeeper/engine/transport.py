@@ -14,7 +14,6 @@ from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
 from tracekeeper.errors import UsageError
 from tracekeeper.sockets import options
 
-LOCAL = "unix:///var/run/docker.sock"
 DEFAULT_PORT = 2375
 CONNECT_TIMEOUT = 10.0
 READ_SIZE = 256 * 1024

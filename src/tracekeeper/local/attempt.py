@@ -30,7 +30,7 @@ from tracekeeper.runner.output import JobTrace
 from tracekeeper.runner.script import script_text
 from tracekeeper.runner.spool import Spool
 from tracekeeper.trace.chain import Chain
-from tracekeeper.trace.masks import Masks
+from tracekeeper.trace.masks import DEFAULT_TOKEN_PREFIXES, Masks
 from tracekeeper.workspace.cache import CacheStore, files_key
 from tracekeeper.workspace.checkout import Snapshot
 from tracekeeper.workspace.trees import remove_tree
@@ -103,7 +103,7 @@ class Attempt:
         environment = self._environment(executor.project_dir)
         self.trace = JobTrace(
             Spool.create(self.directory.path),
-            Chain(Masks(environment.masked)),
+            Chain(Masks(environment.masked, self._prefixes)),
             changed=lambda: self._changed(self),
         )
         self._run = JobRun(
@@ -132,6 +132,10 @@ class Attempt:
             with suppress(StorageError):  # the end of the run removes it, or tells
                 await asyncio.to_thread(remove_tree, self._scratch)
         return await self._run.clean_up()
+
+    @property
+    def _prefixes(self) -> tuple[str, ...]:
+        return (*DEFAULT_TOKEN_PREFIXES, *self.payload.features.token_mask_prefixes)
 
     @property
     def _scratch(self) -> Path:
@@ -173,6 +177,7 @@ class Attempt:
                 marker=f"{context.marker}/{self.id}",
             )
         from tracekeeper.runner.executors.docker import DockerExecutor
+        from tracekeeper.runner.executors.leftovers import DATA_LABEL, JOB_LABEL, RUN_LABEL
 
         context.directory.note_engine(context.docker_host)
         return DockerExecutor(
@@ -181,9 +186,9 @@ class Attempt:
             engine_url=context.docker_host,
             sources=self._sources(),
             labels={
-                "tracekeeper.data": context.data.id,
-                "tracekeeper.run": str(context.directory.number),
-                "tracekeeper.job": str(self.id),
+                DATA_LABEL: context.data.id,
+                RUN_LABEL: str(context.directory.number),
+                JOB_LABEL: str(self.id),
             },
         )
 

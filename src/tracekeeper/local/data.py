@@ -27,7 +27,6 @@ import msgspec
 from tracekeeper.errors import StorageError, UsageError
 from tracekeeper.workspace.disk import storing, written_whole
 
-NAME = ".tracekeeper"
 JOBS_PER_RUN = 100_000
 """Job ids are run × this + the job's place in the run: unique, and they tell the run."""
 

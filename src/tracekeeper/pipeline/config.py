@@ -14,7 +14,6 @@ from tracekeeper.problems import Position, Problem
 
 When: TypeAlias = Literal["on_success", "on_failure", "always", "manual", "delayed", "never"]
 ArtifactsWhen: TypeAlias = Literal["on_success", "on_failure", "always"]
-CachePolicy: TypeAlias = Literal["pull", "push", "pull-push"]
 PullPolicy: TypeAlias = Literal["always", "if-not-present", "never"]
 
 DEFAULT_STAGES = ("build", "test", "deploy")
