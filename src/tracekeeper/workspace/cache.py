@@ -81,16 +81,17 @@ def sanitize_key(key: str) -> str:
         key = key.replace(slash, "/")
     parts: list[str] = []
     for part in key.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in {"", "."}:
-            parts.append(part)
-    while parts:
-        parts[-1] = parts[-1].rstrip()
-        if parts[-1]:
-            break
-        parts.pop()
+        _step(parts, part)
+    while parts and parts[-1] != parts[-1].rstrip():
+        _step(parts, parts.pop().rstrip())
     return "/".join(parts)
+
+
+def _step(parts: list[str], part: str) -> None:
+    if part == "..":
+        del parts[-1:]
+    elif part not in {"", "."}:
+        parts.append(part)
 
 
 def files_key(files: ProjectFiles, names: Sequence[str], prefix: str = "") -> str:

@@ -45,6 +45,9 @@ class Files:
         (" ", ""),
         (" a", " a"),
         ("a /b", "a /b"),
+        (".. ", ""),
+        ("a/b/.. ", "a"),
+        ("a/b /. ", "a/b"),
     ],
 )
 def test_sanitize_key(key: str, clean: str) -> None:
