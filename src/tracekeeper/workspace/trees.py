@@ -20,7 +20,8 @@ def remove_tree(path: Path) -> None:
         """Open the directory that refuses, or holds what refuses; once."""
         if not os.path.lexists(name):
             return
-        closed = {os.path.dirname(name), name} - opened
+        around = {name} if name == str(path) else {os.path.dirname(name), name}
+        closed = around - opened
         if not closed:
             raise error
         opened.update(closed)
