@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.harness import paired, ratio
 
 from tracekeeper.engine.client import answers
+from tracekeeper.engine.host import Host
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.docker import DockerExecutor
 
@@ -44,7 +45,7 @@ async def one_job() -> float:
         (Step("script", ("true",), 60),),
         image=ImageSpec(IMAGE),
     )
-    executor = DockerExecutor(payload, {}, engine_url=URL, sources=NoSources(), labels={})
+    executor = DockerExecutor(payload, {}, host=Host(URL), sources=NoSources(), labels={})
     started = time.perf_counter()
     try:
         await executor.prepare(Silent())

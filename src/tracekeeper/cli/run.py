@@ -18,9 +18,8 @@ from tracekeeper.cli.options import (
 
 if TYPE_CHECKING:
     from tracekeeper.cli.viewer import Renderer
+    from tracekeeper.engine.host import Host
     from tracekeeper.local.executors import Wanted
-
-LOCAL_SOCKET = "unix:///var/run/docker.sock"
 
 
 @click.command(name="run")
@@ -74,12 +73,13 @@ def command(
       130  interrupted
     """
     from tracekeeper.cli.viewer import Viewer
+    from tracekeeper.engine.hosts import LOCAL_SOCKET, find_host
     from tracekeeper.local.data import next_number
     from tracekeeper.local.session import RunOptions, run_pipeline
 
-    host = docker_host or os.environ.get("DOCKER_HOST") or LOCAL_SOCKET
-    if executor != "shell" and host != LOCAL_SOCKET:
-        _check_address(host)
+    host = find_host(os.environ, url=docker_host or "")
+    if executor != "shell" and host.url != LOCAL_SOCKET:
+        _check(host)
     kept = data_path(directory, data)
     project = local_project(
         directory,
@@ -94,7 +94,7 @@ def command(
         jobs=jobs,
         with_needs=with_needs,
         executor=cast("Wanted", executor),
-        docker_host=host,
+        host=host,
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
     )
     if as_json:
@@ -109,11 +109,11 @@ def command(
         return run_pipeline(project, options, viewer)
 
 
-def _check_address(url: str) -> None:
-    """Raises UsageError where `url` cannot be an engine's."""
+def _check(host: "Host") -> None:
+    """Raises UsageError where `host` cannot be an engine, TlsFailure for bad certificates."""
     from tracekeeper.engine.transport import dialler
 
-    dialler(url)
+    dialler(host)
 
 
 def _logs_command(directory: Path, data: Path | None) -> str:

@@ -17,7 +17,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from tracekeeper.engine.connection import Connection, Dial
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
+from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import (
     DEFAULT_TIMEOUTS,
     Body,
@@ -27,7 +29,7 @@ from tracekeeper.engine.http import (
     exchange,
 )
 from tracekeeper.engine.models import Version
-from tracekeeper.engine.transport import Connection, Dial, dialler
+from tracekeeper.engine.transport import dialler
 from tracekeeper.errors import EngineError
 
 if TYPE_CHECKING:
@@ -49,8 +51,9 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Engine:
     """A Docker Engine. Make it with `connect`, and close it."""
 
-    def __init__(self, url: str, dial: Dial, *, timeouts: Timeouts) -> None:
-        self.url = url
+    def __init__(self, host: Host, dial: Dial, *, timeouts: Timeouts) -> None:
+        self.host = host
+        self.url = host.url
         self.version = Version()
         self._dial = dial
         self._timeouts = timeouts
@@ -58,19 +61,20 @@ class Engine:
         self._idle: list[Connection] = []
 
     @classmethod
-    async def connect(cls, url: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
-        """Find the engine at `url` and agree on a version of the API.
+    async def connect(cls, host: Host | str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
+        """Find the engine at `host`, or at a URL without more, and agree on a version of the API.
 
         Raises UsageError for a bad URL, EngineUnreachable if there is no engine that we can
         speak to.
         """
-        engine = cls(url, dialler(url), timeouts=timeouts)
+        host = Host(host) if isinstance(host, str) else host
+        engine = cls(host, dialler(host), timeouts=timeouts)
         try:
             engine.version = await engine.call("GET", "/version", Version)
             engine._prefix = f"/v{agreed_version(engine.version)}"
         except (EngineRefused, ConnectionLost) as error:
             engine.close()
-            raise EngineUnreachable(f"no Docker Engine answers at {url}: {error}") from error
+            raise EngineUnreachable(f"no Docker Engine answers at {host.url}: {error}") from error
         except BaseException:
             engine.close()
             raise
@@ -203,13 +207,13 @@ class Engine:
         return None
 
 
-async def answers(url: str) -> str | None:
-    """None if an engine that we can speak to answers at `url`; otherwise the sentence why not.
+async def answers(host: Host | str) -> str | None:
+    """None if an engine that we can speak to answers at `host`; otherwise the sentence why not.
 
     Raises UsageError for a bad URL.
     """
     try:
-        (await Engine.connect(url, timeouts=_QUICK)).close()
+        (await Engine.connect(host, timeouts=_QUICK)).close()
     except EngineError as error:
         return error.message
     return None

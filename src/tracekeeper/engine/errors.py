@@ -2,6 +2,7 @@
 
 EngineError
 ├── EngineUnreachable   no connection could be made; nothing was asked
+│   └── TlsFailure      a certificate, a key or a version of TLS stands in the way
 ├── ConnectionLost      a connection broke, or fell silent, before the answer was complete
 └── EngineRefused       the engine answered with an error: its status and its own message
 """
@@ -13,6 +14,12 @@ class EngineUnreachable(EngineError):
     """No connection could be made, or no engine that we can speak to is at its other end."""
 
     code = "engine_unreachable"
+
+
+class TlsFailure(EngineUnreachable):
+    """TLS could not be agreed on, or one side refused the other's certificate."""
+
+    code = "engine_tls"
 
 
 class ConnectionLost(EngineError):

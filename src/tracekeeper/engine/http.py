@@ -13,9 +13,9 @@ import h11
 import msgspec
 
 from tracekeeper.engine.chunked import ChunkDecoder
+from tracekeeper.engine.connection import Connection
 from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.tasks import end
-from tracekeeper.engine.transport import Connection
 
 Body: TypeAlias = bytes | AsyncIterable[bytes]
 MAX_BODY = 64 * 1024 * 1024

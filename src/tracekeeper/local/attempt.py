@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 import tracekeeper
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import StorageError
 from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import build
@@ -47,7 +48,7 @@ class RunContext(msgspec.Struct, frozen=True):
     sources: Sources
     artifacts: ArtifactStore
     choice: ExecutorChoice
-    docker_host: str
+    host: Host
 
     @property
     def marker(self) -> str:
@@ -179,11 +180,11 @@ class Attempt:
         from tracekeeper.runner.executors.docker import DockerExecutor
         from tracekeeper.runner.executors.leftovers import DATA_LABEL, JOB_LABEL, RUN_LABEL
 
-        context.directory.note_engine(context.docker_host)
+        context.directory.note_engine(context.host)
         return DockerExecutor(
             self.payload,
             self._environment(f"/builds/{project}").values,
-            engine_url=context.docker_host,
+            host=context.host,
             sources=self._sources(),
             labels={
                 DATA_LABEL: context.data.id,

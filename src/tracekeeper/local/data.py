@@ -6,7 +6,7 @@
       cache/                caches, kept between runs
       runs/1/
         lock                held (flock) as long as the run goes on
-        engine              URL of the Docker Engine it uses; gone once nothing is left there
+        engine              the Docker Engine it uses, as JSON; gone once nothing is left there
         events.jsonl        everything that happened, one JSON object a line
         jobs/2-test/        trace, journal, result.json, artifacts/
 
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import StorageError, UsageError
 from tracekeeper.workspace.disk import storing, written_whole
 
@@ -90,20 +91,23 @@ class RunDirectory:
         return None
 
     @property
-    def engine(self) -> str:
-        """The Docker Engine on which the run has or may have left something; empty if none."""
+    def engine(self) -> Host | None:
+        """The Docker Engine on which the run has or may have left something."""
         try:
-            return (self.path / "engine").read_text()
+            return msgspec.json.decode((self.path / "engine").read_bytes(), type=Host)
         except FileNotFoundError:
-            return ""
+            return None
+        except msgspec.DecodeError as error:
+            raise StorageError(f"{self.path / 'engine'} is damaged: {error}") from None
 
-    def note_engine(self, url: str) -> None:
-        """Remember, before anything is made there, that the run uses the engine at `url`.
+    def note_engine(self, host: Host) -> None:
+        """Remember, before anything is made there, that the run uses the engine at `host`.
 
         Raises StorageError.
         """
-        with storing(str(self.path / "engine")):
-            (self.path / "engine").write_text(url)
+        path = self.path / "engine"
+        with storing(str(path)), open(path, "wb", opener=_private) as file:
+            file.write(msgspec.json.encode(host))
 
     def forget_engine(self) -> None:
         """Nothing is left on the engine."""
@@ -209,6 +213,11 @@ def next_number(data: Path) -> int:
     except OSError:
         return 1
     return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open for ourselves alone: the URL of a proxy may hold a password."""
+    return os.open(path, flags, 0o600)
 
 
 def _slug(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from tracekeeper.engine.host import Host
 from tracekeeper.pipeline.pipeline import Pipeline
 from tracekeeper.protocol.payload import JobPayload
 
@@ -22,11 +23,11 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class ExecutorChoice:
-    """Chooses for each job; asks at most once whether an engine answers at `docker_host`."""
+    """Chooses for each job; asks at most once whether an engine answers at `host`."""
 
-    def __init__(self, wanted: Wanted, docker_host: str) -> None:
+    def __init__(self, wanted: Wanted, host: Host) -> None:
         self._wanted = wanted
-        self._docker_host = docker_host
+        self._host = host
         self._refusal: asyncio.Task[str | None] | None = None
 
     async def get_ready(self, pipeline: Pipeline) -> None:
@@ -45,7 +46,7 @@ class ExecutorChoice:
             return Choice("shell", "the job names no image")
         refusal = await self._ask()
         if refusal is None:
-            return Choice("docker", f"an engine answers at {self._docker_host}")
+            return Choice("docker", f"an engine answers at {self._host.url}")
         return Choice("shell", refusal)
 
     async def _ask(self) -> str | None:
@@ -55,7 +56,7 @@ class ExecutorChoice:
         from tracekeeper.engine.client import answers
 
         if self._refusal is None:
-            self._refusal = asyncio.create_task(answers(self._docker_host))
+            self._refusal = asyncio.create_task(answers(self._host))
         return self._refusal
 
 

@@ -10,6 +10,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import EngineError, StorageError
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.runner import processes
@@ -52,7 +53,7 @@ async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:
 
 
 def _left_something(run: RunDirectory, builds: Path) -> bool:
-    return (builds / str(run.number)).exists() or bool(run.engine)
+    return (builds / str(run.number)).exists() or run.engine is not None
 
 
 async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
@@ -65,12 +66,12 @@ async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
         remove_tree(directory)
     except StorageError as error:
         troubles.append(error.message)
-    if run.engine:
+    if (host := run.engine) is not None:
         try:
-            objects = await _remove_from_engine(data, run)
+            objects = await _remove_from_engine(data, run, host)
             left.append(f"{objects} object{'' if objects == 1 else 's'} of its Docker Engine")
         except EngineError as error:
-            troubles.append(f"what it left at {run.engine} is still there: {error.message}")
+            troubles.append(f"what it left at {host.url} is still there: {error.message}")
     done = f"run {run.number} was killed, or could not clean up; removed now: {', '.join(left)}"
     return "; but ".join([done, *troubles])
 
@@ -95,12 +96,12 @@ def _remove_partial_files(data: DataDirectory, run: RunDirectory) -> None:
             path.unlink(missing_ok=True)
 
 
-async def _remove_from_engine(data: DataDirectory, run: RunDirectory) -> int:
+async def _remove_from_engine(data: DataDirectory, run: RunDirectory, host: Host) -> int:
     from tracekeeper.engine.client import Engine
     from tracekeeper.runner.executors.leftovers import remove_leftovers
 
     alive = {str(other.number) for other in data.runs() if other.locked()}
-    async with await Engine.connect(run.engine) as engine:
+    async with await Engine.connect(host) as engine:
         count = await remove_leftovers(engine, data.id, keep=alive - {str(run.number)})
     with suppress(OSError):
         run.forget_engine()

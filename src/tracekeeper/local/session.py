@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from tracekeeper import events
+from tracekeeper.engine.host import Host
+from tracekeeper.engine.hosts import LOCAL_SOCKET
 from tracekeeper.errors import StorageError, TracekeeperError, UsageError
 from tracekeeper.jobs.payload import artifact_sources
 from tracekeeper.local.attempt import RunContext
@@ -45,7 +47,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     jobs: Sequence[str] = ()
     with_needs: bool = False
     executor: Wanted = "auto"
-    docker_host: str = ""
+    host: Host = Host(LOCAL_SOCKET)
     jobs_at_once: int = 2
 
 
@@ -132,7 +134,7 @@ class _Session:
         return await self._run_jobs()
 
     async def _run_jobs(self) -> str:
-        choice = ExecutorChoice(self._options.executor, self._options.docker_host)
+        choice = ExecutorChoice(self._options.executor, self._options.host)
         snapshot, _ = await asyncio.gather(
             asyncio.to_thread(
                 Snapshot.take,
@@ -199,7 +201,7 @@ class _Session:
             sources=SnapshotSources(snapshot, consume=only_once),
             artifacts=ArtifactStore(),
             choice=choice,
-            docker_host=self._options.docker_host,
+            host=self._options.host,
         )
 
     def _emit(self, event: events.Event) -> None:

@@ -33,13 +33,16 @@ class Keepalive(msgspec.Struct, frozen=True):
 DEFAULT = Keepalive()
 
 
-def apply(sock: socket.socket, keepalive: Keepalive = DEFAULT) -> None:
-    """Turn the keepalive of a TCP socket on. What a system cannot set keeps the system's value.
+def apply(sock: socket.socket, keepalive: Keepalive | None = DEFAULT) -> None:
+    """Turn the keepalive of a TCP socket on; None leaves it off, which is for tests and for those
+    who know better. What a system cannot set keeps the system's value.
 
     Raises OSError if the socket is not a TCP socket.
     """
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if keepalive is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
         (_IDLE, keepalive.idle),
         (_INTERVAL, keepalive.interval),

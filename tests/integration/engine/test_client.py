@@ -11,6 +11,7 @@ import pytest
 
 from tracekeeper.engine.client import Engine, agreed_version
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
+from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import Timeouts
 from tracekeeper.engine.images import Progress
 from tracekeeper.engine.models import Version
@@ -414,7 +415,7 @@ def test_an_engine_without_volumes(play: Play) -> None:
 )
 def test_urls_that_lead_nowhere(url: str) -> None:
     with pytest.raises(UsageError):
-        dialler(url)
+        dialler(Host(url))
 
 
 def test_tcp_has_its_keepalive(play: Play) -> None:
@@ -422,7 +423,7 @@ def test_tcp_has_its_keepalive(play: Play) -> None:
         accepted: list[asyncio.StreamWriter] = []
         listener = await asyncio.start_server(lambda _, w: accepted.append(w), "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
-        connection = await dialler(f"tcp://localhost:{port}")()
+        connection = await dialler(Host(f"tcp://localhost:{port}"))()
         assert isinstance(connection, StreamConnection)
         sock = connection._writer.get_extra_info("socket")
         assert options.read_back(sock) == options.DEFAULT
@@ -465,7 +466,7 @@ def test_a_reset_is_a_lost_connection() -> None:
 
         listener = await asyncio.start_server(reset, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
-        connection = await dialler(f"tcp://127.0.0.1:{port}")()
+        connection = await dialler(Host(f"tcp://127.0.0.1:{port}"))()
         with pytest.raises(ConnectionLost, match="broke: Connection reset by peer"):
             await connection.read()
         connection.close()

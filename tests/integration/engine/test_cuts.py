@@ -15,6 +15,7 @@ import pytest
 from tracekeeper.engine import containers, follow
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Containers
+from tracekeeper.engine.host import Host
 from tracekeeper.engine.tasks import first
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.container import RESTARTED
@@ -151,7 +152,7 @@ def test_output_is_exact_over_random_cuts(
         output = Collected()
         async with proxied(engine_url, tmp_path / f"{seed}.sock", chance) as proxy:
             url = f"unix://{tmp_path}/{seed}.sock"
-            executor = DockerExecutor(payload, {}, engine_url=url, sources=NoSources(), labels={})
+            executor = DockerExecutor(payload, {}, host=Host(url), sources=NoSources(), labels={})
             try:
                 await executor.prepare(output)
                 result = await executor.run(Step("script", (), 60), SCRIPT, output)
@@ -182,7 +183,7 @@ def test_after_a_cut_an_engine_that_has_forgotten_is_in_doubt(
         socket = tmp_path / "s.sock"
         async with proxied(engine_url, socket, random.Random(1), once_at=500_000) as proxy:
             url = f"unix://{socket}"
-            executor = DockerExecutor(payload, {}, engine_url=url, sources=NoSources(), labels={})
+            executor = DockerExecutor(payload, {}, host=Host(url), sources=NoSources(), labels={})
             try:
                 await executor.prepare(Collected())
                 await executor.run(Step("script", (), 60), SCRIPT, Collected())

@@ -16,6 +16,7 @@ import pytest
 from tracekeeper.engine.client import Engine, answers
 from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.errors import EngineRefused
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import (
     DockerOptions,
@@ -111,7 +112,7 @@ class Job:
         return DockerExecutor(
             payload,
             variables or {},
-            engine_url=self.url,
+            host=Host(self.url),
             sources=Tree(files or {"README": b"read me\n"}),
             labels={DATA_LABEL: self.data_id, RUN_LABEL: "run-1"},
             **options,

@@ -22,6 +22,7 @@ from typing import ClassVar
 import pytest
 
 from tracekeeper.engine.client import Engine
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.docker import DockerExecutor
@@ -174,7 +175,7 @@ def run_job(url: str, image: str, variables: dict[str, str], *policy: str) -> No
 
     async def main() -> None:
         executor = DockerExecutor(
-            payload, variables, engine_url=url, sources=NoSources(), labels={}, pull_policy=policy
+            payload, variables, host=Host(url), sources=NoSources(), labels={}, pull_policy=policy
         )
         try:
             await executor.prepare(output)

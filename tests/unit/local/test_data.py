@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tracekeeper.engine.host import Host, Tls
 from tracekeeper.errors import StorageError, UsageError
 from tracekeeper.local.data import DataDirectory, next_number
 
@@ -140,11 +141,14 @@ def test_a_result_that_cannot_be_kept(tmp_path: Path) -> None:
 
 def test_the_engine_is_remembered(tmp_path: Path) -> None:
     run, lock = DataDirectory.open(tmp_path / "data").new_run()
-    assert run.engine == ""
-    run.note_engine("unix:///x")
-    run.note_engine("unix:///x")
-    assert run.engine == "unix:///x"
+    host = Host("tcp://h:2376", Tls("ca", "cert", "key"), proxy="http://user:secret@p:1")
+    found: list[Host | None] = [run.engine]
+    run.note_engine(host)
+    run.note_engine(host)
+    found.append(run.engine)
+    assert (run.path / "engine").stat().st_mode & 0o077 == 0
     run.forget_engine()
     run.forget_engine()
-    assert run.engine == ""
+    found.append(run.engine)
+    assert found == [None, host, None]
     os.close(lock)

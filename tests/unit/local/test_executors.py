@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
+from tracekeeper.engine.host import Host
 from tracekeeper.local.executors import Choice, ExecutorChoice, Wanted, shortcomings
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload
 
@@ -15,16 +16,16 @@ IMAGE = JobPayload(1, "t", JobInfo(1, "job", "test"), (), (), image=ImageSpec("a
 
 def choose(wanted: Wanted, *payloads: JobPayload) -> list[Choice]:
     async def main() -> list[Choice]:
-        choice = ExecutorChoice(wanted, "unix:///e")
+        choice = ExecutorChoice(wanted, Host("unix:///e"))
         return list(await asyncio.gather(*map(choice.choose, payloads)))
 
     return asyncio.run(main())
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, refusal: str | None) -> list[str]:
-    asked: list[str] = []
+def answer(monkeypatch: pytest.MonkeyPatch, refusal: str | None) -> list[Host]:
+    asked: list[Host] = []
 
-    async def answers(url: str) -> str | None:
+    async def answers(url: Host) -> str | None:
         asked.append(url)
         await asyncio.sleep(0)
         return refusal
@@ -51,7 +52,7 @@ def test_an_engine_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answer(monkeypatch, None)
     expected = Choice("docker", "an engine answers at unix:///e")
     assert choose("auto", IMAGE, IMAGE, IMAGE) == [expected] * 3
-    assert asked == ["unix:///e"]
+    assert asked == [Host("unix:///e")]
 
 
 def test_no_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:

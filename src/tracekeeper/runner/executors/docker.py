@@ -15,6 +15,7 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.credentials import registry_auth
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Follow
+from tracekeeper.engine.host import Host
 from tracekeeper.engine.position import Position
 from tracekeeper.engine.references import parse
 from tracekeeper.engine.tasks import Backoff, end, to_its_end
@@ -62,7 +63,7 @@ class DockerExecutor:
         payload: JobPayload,
         variables: Mapping[str, str],
         *,
-        engine_url: str,
+        host: Host,
         sources: Sources,
         labels: Mapping[str, str],
         pull_policy: Sequence[str] = ("if-not-present",),
@@ -71,7 +72,7 @@ class DockerExecutor:
     ) -> None:
         self._payload = payload
         self._variables = variables
-        self._engine_url = engine_url
+        self._host = host
         self._sources = sources
         self._labels = dict(labels)
         self._pull_policy = tuple(pull_policy)
@@ -92,7 +93,7 @@ class DockerExecutor:
     async def prepare(self, output: Output) -> None:
         """Get the images, start the services, make the container. Raises JobError."""
         spec = self._image_spec()
-        self._engine = engine = await Engine.connect(self._engine_url)
+        self._engine = engine = await Engine.connect(self._host)
         output.note(f"Using Docker {engine.version.version} at {engine.url}")
         self._subject = await self._obtain(spec, output)
         if self._payload.services:

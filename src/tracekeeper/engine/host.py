@@ -1,0 +1,63 @@
+"""Where an engine is, and how its connections are to be made. Values only; nothing is dialled here.
+
+A `Host` is all that the rest of the program says about an engine: hosts.py finds it (options,
+environment, docker contexts), transport.py dials it.
+"""
+
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tracekeeper.sockets.options import DEFAULT, Keepalive
+
+TlsVersion: TypeAlias = Literal["", "1.2", "1.3"]
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """TLS to an engine; files are named by their paths.
+
+    `ca` empty: the system's authorities. `cert` and `key` are the client's. `ciphers` (OpenSSL's
+    names), `max_version` and `keylog` weaken the connection so that a capture of it can be read.
+    """
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+    ciphers: str = ""
+    max_version: TlsVersion = ""
+    keylog: str = ""
+
+
+class Host(msgspec.Struct, frozen=True):
+    """An engine by its `url` (unix, tcp, http, https or ssh), and how to speak to it.
+
+    `keepalive` None leaves it off. `proxy` is the URL of an HTTP proxy. `idle` is the seconds
+    after which a middlebox on the way forgets a connection without payload, 0 if there is none.
+    `patience` is how long, in seconds, a job waits for an engine that has gone to come back.
+    `preview` says whether unfinished lines are shown: an attach that the network swallows stops
+    the container after about a megabyte of output, until the engine's own TCP gives up.
+    """
+
+    url: str
+    tls: Tls | None = None
+    proxy: str = ""
+    keepalive: Keepalive | None = DEFAULT
+    idle: float = 0.0
+    patience: float = 300.0
+    preview: bool | None = None
+
+    @property
+    def shows_unfinished_lines(self) -> bool:
+        """Whether an attach is wanted, or does no harm because no network can swallow it."""
+        return self.is_local if self.preview is None else self.preview
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no network lies between us and the engine."""
+        parts = urlsplit(self.url)
+        if parts.scheme == "unix":
+            return True
+        return parts.scheme != "ssh" and not self.proxy and parts.hostname in LOOPBACK
