@@ -15,6 +15,7 @@ from bench.harness import paired, ratio
 
 from tracekeeper.engine.client import answers
 from tracekeeper.engine.host import Host
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.docker import DockerExecutor
 
@@ -25,6 +26,8 @@ ROUNDS = 15
 
 class Silent:
     def write(self, data: bytes, *, at: int | None = None) -> None: ...
+    def tell(self, event: ConnectionEvent) -> None: ...
+
     def preview(self, data: bytes) -> None: ...
     def note(self, text: str) -> None: ...
 

@@ -166,6 +166,53 @@ class Warned(Event, frozen=True, kw_only=True, tag="warning"):
     column: Annotated[int, Meta(description="the column, from 1; 0 if none")] = 0
 
 
+class ConnectionEvent(Event, frozen=True, kw_only=True):
+    """What happened to a job's connection to its Docker Engine."""
+
+    job: JobId = 0
+    name: JobName = ""
+    peer: Annotated[str, Meta(description="the engine's URL")]
+
+
+class ConnectionBroke(ConnectionEvent, frozen=True, kw_only=True):
+    """The connection on which a job's output came broke, and the output went on over another one;
+    or the engine did not come back in time."""
+
+    silent: Annotated[
+        float, Meta(description="how long nothing had come when it was noticed, in seconds")
+    ]
+    cause: Annotated[str, Meta(description="what ended it, in a sentence")]
+    seconds: Annotated[
+        float,
+        Meta(
+            description="from the moment it was noticed until the output went on or the "
+            "engine was given up, in seconds"
+        ),
+    ]
+    recovered: Annotated[bool, Meta(description="whether the output went on")]
+    byte: Annotated[int, Meta(description="the byte of the trace at which it went on")] = 0
+
+
+class ConnectionClosed(ConnectionEvent, frozen=True, kw_only=True):
+    """A job's script has ended: how its connection to the engine fared."""
+
+    keepalive: Annotated[
+        str,
+        Meta(
+            description="the keepalive of the connection as the kernel had it; `off`, or `none` "
+            "for a connection that is not TCP"
+        ),
+    ]
+    breaks: Annotated[int, Meta(description="how often it broke")]
+    renewals: Annotated[
+        int, Meta(description="how often it was replaced by plan, before it could be forgotten")
+    ]
+    questions: Annotated[
+        int, Meta(description="how often the engine was asked, in a silence, whether it is there")
+    ]
+    longest_silence: Annotated[float, Meta(description="the longest silence of it, in seconds")]
+
+
 class RunFinished(Event, frozen=True, kw_only=True):
     """The run is over. It is the last event."""
 
@@ -183,6 +230,8 @@ AnyEvent: TypeAlias = (
     | Output
     | Preview
     | Warned
+    | ConnectionBroke
+    | ConnectionClosed
     | RunFinished
 )
 

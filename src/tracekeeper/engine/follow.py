@@ -75,6 +75,7 @@ class Event(Enum):
     END = auto()  # the answer came to its proper end
     CUT = auto()  # the connection broke
     SHORT = auto()  # the tail began after the position
+    RENEWED = auto()  # we broke it off ourselves, before a middlebox would have forgotten it
     RUNNING = auto()
     EXITED = auto()  # the container does not run, and the marker is missing
     PROVEN = auto()  # the container does not run, and the marker has been seen
@@ -84,6 +85,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.FOLLOW, Event.END): State.ASK,
     (State.FOLLOW, Event.CUT): State.ASK,
     (State.FOLLOW, Event.SHORT): State.FOLLOW,
+    (State.FOLLOW, Event.RENEWED): State.FOLLOW,
     (State.ASK, Event.RUNNING): State.FOLLOW,
     (State.ASK, Event.EXITED): State.REREAD,
     (State.ASK, Event.PROVEN): State.ENDED,
@@ -176,6 +178,10 @@ class Follow:
             self._check_found(broken=broken)
             self._move(Event.CUT if broken else Event.END)
         return self._held_back() if self._state is State.ENDED else []
+
+    def renewed(self) -> None:
+        """The reading was broken off by its reader, to go on over a new connection."""
+        self._move(Event.RENEWED)
 
     def answered(self, *, running: bool) -> None:
         """The engine said whether the container runs."""

@@ -11,6 +11,7 @@ import msgspec
 import tracekeeper
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import StorageError
+from tracekeeper.events import ConnectionEvent, Event
 from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import build
 from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
@@ -57,7 +58,8 @@ class RunContext(msgspec.Struct, frozen=True):
 
 
 class Attempt:
-    """Attempt `number` at a job. `changed` is called with it whenever its trace has changed.
+    """Attempt `number` at a job. `changed` is called with it whenever its trace has changed, `emit`
+    with events of its own.
 
     `slot` is a small number that no other running job of the run has.
     """
@@ -72,6 +74,7 @@ class Attempt:
         number: int,
         slot: int,
         changed: Callable[["Attempt"], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self.job = job
         self.id = facts.id
@@ -91,6 +94,7 @@ class Attempt:
         )
         self.directory = context.directory.new_job(facts.id, job.name)
         self._changed = changed
+        self._emit = emit
 
     def cancel(self) -> None:
         """Stop the job; see `JobRun.cancel`. May come before the job has begun."""
@@ -106,6 +110,7 @@ class Attempt:
             Spool.create(self.directory.path),
             Chain(Masks(environment.masked, self._prefixes)),
             changed=lambda: self._changed(self),
+            told=self._tell,
         )
         self._run = JobRun(
             self.payload,
@@ -133,6 +138,9 @@ class Attempt:
             with suppress(StorageError):  # the end of the run removes it, or tells
                 await asyncio.to_thread(remove_tree, self._scratch)
         return await self._run.clean_up()
+
+    def _tell(self, event: ConnectionEvent) -> None:
+        self._emit(msgspec.structs.replace(event, job=self.id, name=self.job.name))
 
     @property
     def _prefixes(self) -> tuple[str, ...]:

@@ -193,6 +193,7 @@ class LocalRun:
             number=number,
             slot=slot,
             changed=self._view.changed,
+            emit=self._emit,
         )
 
     def _end(self, job: Job, ended: events.JobFinished) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from tracekeeper.errors import StorageError
+from tracekeeper.events import ConnectionBroke, ConnectionEvent
 from tracekeeper.runner.spool import Spool
 from tracekeeper.trace.chain import Chain
 from tracekeeper.trace.ledger import Ledger, judge
@@ -34,16 +35,25 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class JobTrace:
-    """The `Output` of one job. `changed` is called in the event loop after every change.
+    """The `Output` of one job. `changed` is called in the event loop after every change, `told`
+    with what happens to the connection over which the output comes.
 
     When the disk refuses, `write` raises StorageError; the trace then keeps what it has, takes no
     more, and is unproven.
     """
 
-    def __init__(self, spool: Spool, chain: Chain, *, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        chain: Chain,
+        *,
+        changed: Callable[[], None],
+        told: Callable[[ConnectionEvent], None],
+    ) -> None:
         self._spool = spool
         self._chain = chain
         self._changed = changed
+        self._told = told
         self._timer: asyncio.TimerHandle | None = None
         self._broken: StorageError | None = None
         self.shown = Preview()
@@ -63,6 +73,13 @@ class JobTrace:
         """Append a line of the runner's own."""
         with suppress(StorageError):
             self._append(self._chain.note(text, _now()))
+
+    def tell(self, event: ConnectionEvent) -> None:
+        """Something happened to the connection; see `Output.tell`."""
+        if isinstance(event, ConnectionBroke):
+            cause = self._chain.masked(event.cause)
+            event = msgspec.structs.replace(event, cause=cause, byte=self.size)
+        self._told(event)
 
     def masked(self, text: str) -> str:
         """`text` without the job's secrets."""

@@ -17,6 +17,7 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.tasks import first
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.container import RESTARTED
 from tracekeeper.runner.executors.docker import DockerExecutor
@@ -118,6 +119,8 @@ class Collected:
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         self.data += data
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None: ...
 

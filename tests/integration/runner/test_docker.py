@@ -18,6 +18,7 @@ from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import (
     DockerOptions,
     ExecutorOptions,
@@ -50,6 +51,8 @@ class Recorder:
         self.data += data
         self.times.append(at)
         self._changed.set()
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None:
         self.previews.append(data)

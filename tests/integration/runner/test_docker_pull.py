@@ -24,6 +24,7 @@ import pytest
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.docker import DockerExecutor
 
@@ -152,6 +153,8 @@ class Notes:
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         self.data += data
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None: ...
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tracekeeper.errors import JobError, StorageError
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import Step
 from tracekeeper.runner import processes
 from tracekeeper.runner.executors.base import StepResult
@@ -34,6 +35,8 @@ class Recorder:
         for word, event in self.waiting:
             if word in self.data:
                 event.set()
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None:
         raise AssertionError("the shell executor records everything")

@@ -171,6 +171,15 @@ def test_a_later_step_goes_on_from_the_position_of_the_one_before() -> None:
     assert text(after.feed(log + entry(2, b"after\n"))) == b"after\n"
 
 
+def test_a_reading_that_is_renewed_goes_on_where_it_was() -> None:
+    follow = Follow(NONCE)
+    follow.feed(entry(0, b"one\n") + entry(1, b"two\n") + entry(2, b"half a frame")[:-3])
+    follow.renewed()
+    assert wants(follow) == Read(follow_module.FIRST_TAIL, follow=True)
+    log = entry(0, b"one\n") + entry(1, b"two\n") + entry(2, b"three" + END)
+    assert text(follow.feed(log)) == b"three"
+
+
 def test_an_empty_log() -> None:
     follow = Follow(NONCE)
     follow.ended(broken=False)

@@ -150,7 +150,12 @@ class Ran:
         interrupts: dict[str, int],
         before: int,
     ) -> JobResult:
-        trace = JobTrace(Spool.create(self.directory), Chain(Masks([SECRET])), changed=lambda: None)
+        trace = JobTrace(
+            Spool.create(self.directory),
+            Chain(Masks([SECRET])),
+            changed=lambda: None,
+            told=lambda _: None,
+        )
         stage: Any = self.stage
         self.run = JobRun(
             payload,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tracekeeper.errors import StorageError
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.runner import output
 from tracekeeper.runner.output import JobTrace, Preview
 from tracekeeper.runner.spool import Spool
@@ -27,6 +28,7 @@ class Made:
     def __init__(self, directory: Path, work: Work) -> None:
         self.path = directory / "trace"
         self.changes: list[Preview] = []
+        self.told: list[ConnectionEvent] = []
 
         async def main() -> None:
             chain = Chain(Masks([SECRET]))
@@ -34,6 +36,7 @@ class Made:
                 Spool.create(directory),
                 chain,
                 changed=lambda: self.changes.append(self.trace.shown),
+                told=self.told.append,
             )
             await work(self.trace)
             self.trace.finish("the end")

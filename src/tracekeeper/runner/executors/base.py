@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import Step
 
 
@@ -33,6 +34,11 @@ class Output(Protocol):
 
     def note(self, text: str) -> None:
         """Append a line of the runner's own to the trace."""
+        ...
+
+    def tell(self, event: ConnectionEvent) -> None:
+        """Something happened to the connection over which the output comes. Who gets it adds the
+        job, and the byte of the trace that comes next."""
         ...
 
 

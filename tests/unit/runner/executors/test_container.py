@@ -3,6 +3,7 @@
 import pytest
 
 from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.runner.executors.container import Break
 
 
@@ -12,6 +13,8 @@ class Notes:
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         raise AssertionError
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None:
         raise AssertionError

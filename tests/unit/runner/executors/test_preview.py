@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.marker import prefix
+from tracekeeper.events import ConnectionEvent
 from tracekeeper.runner.executors import preview
 from tracekeeper.runner.executors.preview import PIECE, Preview, UnfinishedLine
 
@@ -50,6 +51,8 @@ class Shown:
     def write(self, data: bytes, *, at: int | None = None) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None:
         self.previews.append(data)
