@@ -71,6 +71,8 @@ def test_types_are_named_after_their_classes() -> None:
         "output",
         "preview",
         "warning",
+        "connection_broke",
+        "connection_closed",
         "run_finished",
     ]
 

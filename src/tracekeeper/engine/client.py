@@ -8,6 +8,8 @@ the answer came, an idempotent request is sent once more over a fresh connection
 ever sent twice: what became of it is unknown, and only the caller knows how to find out.
 """
 
+import math
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -29,11 +31,12 @@ from tracekeeper.engine.http import (
     exchange,
 )
 from tracekeeper.engine.models import Version
-from tracekeeper.engine.transport import dialler
+from tracekeeper.engine.transport import dialler, keepalive_of
 from tracekeeper.errors import EngineError
 
 if TYPE_CHECKING:
     from tracekeeper.engine.containers import Containers
+    from tracekeeper.engine.execs import Execs
     from tracekeeper.engine.images import Images
     from tracekeeper.engine.networks import Networks, Volumes
 
@@ -41,6 +44,7 @@ OLDEST, NEWEST = (1, 41), (1, 52)
 """The API versions that this client was written for."""
 
 _QUICK = Timeouts(answer=5.0, silence=5.0)
+_PROBE = Timeouts(answer=10.0, silence=10.0)
 
 T = TypeVar("T")
 Query: TypeAlias = Mapping[str, str | int | bool]
@@ -58,7 +62,9 @@ class Engine:
         self._dial = dial
         self._timeouts = timeouts
         self._prefix = ""
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[Connection, float]] = []
+        self.keepalive = ""
+        """The keepalive of the newest connection, as the kernel has it, for people."""
 
     @classmethod
     async def connect(cls, host: Host | str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Self:
@@ -94,7 +100,7 @@ class Engine:
     def close(self) -> None:
         """Close the connections that are kept."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
 
     @cached_property
     def containers(self) -> "Containers":
@@ -102,6 +108,13 @@ class Engine:
         from tracekeeper.engine.containers import Containers
 
         return Containers(self)
+
+    @cached_property
+    def execs(self) -> "Execs":
+        """Commands in the containers of this engine."""
+        from tracekeeper.engine.execs import Execs
+
+        return Execs(self)
 
     @cached_property
     def images(self) -> "Images":
@@ -129,10 +142,18 @@ class Engine:
         await self.do("GET", "/_ping")
 
     async def call(
-        self, method: str, path: str, answer: type[T], *, query: Query = _NONE, json: object = None
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        query: Query = _NONE,
+        json: object = None,
+        probe: bool = False,
     ) -> T:
-        """Send a request and decode the answer. Raises EngineError."""
-        async with self.open(method, path, query=query, json=json) as response:
+        """Send a request and decode the answer; with `probe` over a new connection, and soon.
+        Raises EngineError."""
+        async with self.open(method, path, query=query, json=json, probe=probe) as response:
             data = await response.read()
         try:
             return msgspec.json.decode(data, type=answer)
@@ -158,22 +179,27 @@ class Engine:
         json: object = None,
         body: Body = b"",
         headers: Mapping[str, str] = _NO_HEADERS,
+        probe: bool = False,
     ) -> AsyncIterator[Response]:
-        """Send a request; the answer's body is read inside the `async with`.
+        """Send a request; the answer's body is read inside the `async with`. A `probe` goes over a
+        new connection and has to be answered within seconds.
 
         Raises EngineRefused for a status of 400 and more, ConnectionLost, EngineUnreachable.
         """
         if json is not None:
-            body, headers = msgspec.json.encode(json), {"Content-Type": "application/json"}
+            body, headers = (
+                msgspec.json.encode(json),
+                {"Content-Type": "application/json", **headers},
+            )
         request = Request(method, self._target(path, query), headers, body)
-        connection, response = await self._exchange(request)
+        connection, response = await (self._probe if probe else self._exchange)(request)
         try:
             if response.status >= 400:
                 raise await _refusal(response)
             yield response
         finally:
             if response.reusable:
-                self._idle.append(connection)
+                self._idle.append((connection, time.monotonic()))
             else:
                 connection.close()
 
@@ -188,20 +214,32 @@ class Engine:
             except ConnectionLost:
                 if not request.idempotent:
                     raise
-        fresh = await self._dial()
+        fresh = await self._fresh()
         return fresh, await self._over(fresh, request)
 
-    async def _over(self, connection: Connection, request: Request) -> Response:
+    async def _probe(self, request: Request) -> tuple[Connection, Response]:
+        fresh = await self._fresh()
+        return fresh, await self._over(fresh, request, _PROBE)
+
+    async def _fresh(self) -> Connection:
+        connection = await self._dial()
+        self.keepalive = keepalive_of(connection)
+        return connection
+
+    async def _over(
+        self, connection: Connection, request: Request, timeouts: Timeouts | None = None
+    ) -> Response:
         try:
-            return await exchange(connection, request, self._timeouts)
+            return await exchange(connection, request, timeouts or self._timeouts)
         except BaseException:
             connection.close()
             raise
 
     def _kept(self) -> Connection | None:
+        limit = self.host.renew_after or math.inf
         while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
+            connection, since = self._idle.pop()
+            if connection.usable and time.monotonic() - since < limit:
                 return connection
             connection.close()
         return None

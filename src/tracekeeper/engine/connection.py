@@ -1,5 +1,6 @@
 """A byte stream to an engine: all that the layers above know of one."""
 
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
@@ -21,6 +22,11 @@ class Connection(Protocol):
 
     async def write_eof(self) -> None:
         """Finish sending; reading goes on."""
+        ...
+
+    @property
+    def socket(self) -> "socket.socket":
+        """The socket at the bottom, for who wants to look at it."""
         ...
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 from tracekeeper.engine.client import Engine, Query
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.http import Response
-from tracekeeper.engine.models import Container, Created, ExecState, Exit, Listed
+from tracekeeper.engine.models import Container, Created, Exit, Listed
 
 EVENTS_PATIENCE = 2.0
 """Seconds in which an engine sends the events that it remembers."""
@@ -39,9 +39,10 @@ class Containers:
         """Start it; no harm if it runs already."""
         await self._engine.do("POST", f"{_path(container)}/start")
 
-    async def inspect(self, container: str) -> Container:
-        """What it is and how it is."""
-        return await self._engine.call("GET", f"{_path(container)}/json", Container)
+    async def inspect(self, container: str, *, probe: bool = False) -> Container:
+        """What it is and how it is; a `probe` is answered soon or raises (`Engine.open`)."""
+        path = f"{_path(container)}/json"
+        return await self._engine.call("GET", path, Container, probe=probe)
 
     @asynccontextmanager
     async def wait(self, container: str, condition: Condition) -> AsyncIterator["Waiting"]:
@@ -110,8 +111,7 @@ class Containers:
         headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
         path = f"{_path(container)}/attach"
         async with self._engine.open("POST", path, query=query, headers=headers) as response:
-            stream = response.raw() if response.status == 101 else response.chunks(endless=True)
-            async with aclosing(stream):
+            async with aclosing(response.stream()) as stream:
                 yield stream
 
     async def put_archive(self, container: str, path: str, tar: AsyncIterable[bytes]) -> None:
@@ -135,16 +135,31 @@ class Containers:
         ):
             yield chunks
 
+    async def leave_exec(self, container: str) -> str:
+        """Create an exec in a running container that nobody will start; its id."""
+        config = {"Cmd": ["true"]}
+        created = await self._engine.call("POST", f"{_path(container)}/exec", Created, json=config)
+        return created.id
+
+    async def knows_exec(self, exec_id: str) -> bool:
+        """Whether the engine process still has it. It is kept in memory alone, and only as long as
+        its container runs."""
+        try:
+            await self._engine.do("GET", f"/exec/{quote(exec_id, safe='')}/json")
+        except EngineRefused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
     async def execute(self, container: str, command: Sequence[str], *, user: str = "") -> int:
         """Run a command in a running container and wait for it; its exit status, output unseen."""
-        config = {"Cmd": list(command), "User": user, "AttachStdout": True, "AttachStderr": True}
-        created = await self._engine.call("POST", f"{_path(container)}/exec", Created, json=config)
-        start = {"Detach": False, "Tty": False}
-        async with self._engine.open("POST", f"/exec/{created.id}/start", json=start) as response:
-            async for _ in response.chunks(endless=True):
+        execs = self._engine.execs
+        exec_id = await execs.create(container, command, user=user)
+        async with execs.start(exec_id) as running:
+            async for _ in running.output():
                 pass
-        state = await self._engine.call("GET", f"/exec/{created.id}/json", ExecState)
-        return -1 if state.exit_code is None else state.exit_code
+        return await execs.exit_code(exec_id)
 
 
 class Waiting:

@@ -13,6 +13,10 @@ from tracekeeper.sockets.options import DEFAULT, Keepalive
 
 TlsVersion: TypeAlias = Literal["", "1.2", "1.3"]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+IDLE_SHARE = 0.7
+"""The share of an idle budget after which a quiet connection is replaced."""
+UNWATCHED = 30.0
+"""Seconds that a connection without keepalives may be quiet."""
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -53,6 +57,14 @@ class Host(msgspec.Struct, frozen=True):
     def shows_unfinished_lines(self) -> bool:
         """Whether an attach is wanted, or does no harm because no network can swallow it."""
         return self.is_local if self.preview is None else self.preview
+
+    @property
+    def renew_after(self) -> float | None:
+        """Seconds of silence after which a connection may be forgotten and is not to be trusted;
+        None where keepalives see to it."""
+        if self.idle:
+            return self.idle * IDLE_SHARE
+        return None if self.keepalive is not None or self.is_local else UNWATCHED
 
     @property
     def is_local(self) -> bool:

@@ -123,6 +123,19 @@ class Response:
             yield data
             data = b""
 
+    def stream(self) -> AsyncGenerator[bytes, None]:
+        """The bytes of a hijacked connection: an engine, or a proxy before it, may agree to the
+        switch (101) or just go on after the head (200). Docker Engine API, `ContainerAttach`."""
+        return self.raw() if self.status == 101 else self.chunks(endless=True)
+
+    async def write(self, data: bytes) -> None:
+        """Send on a hijacked connection. Waits as long as the other side takes to read."""
+        await self._connection.write(data)
+
+    async def write_eof(self) -> None:
+        """Finish sending on a hijacked connection; reading goes on."""
+        await self._connection.write_eof()
+
     def close(self) -> None:
         """Give the connection up."""
         self._connection.close()

@@ -8,6 +8,7 @@ cut is told from one that was finished: only the latter ends with the other side
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 from tracekeeper.engine.connection import READ_SIZE, Connection
@@ -146,9 +147,9 @@ class TlsConnection:
         self._inner.close()
 
     @property
-    def raw(self) -> Connection:
-        """The connection below."""
-        return self._inner
+    def socket(self) -> "socket.socket":
+        """See `Connection.socket`."""
+        return self._inner.socket
 
     def _decrypted(self) -> bytes:
         """What has come and can be read: whole records, as many as there are."""

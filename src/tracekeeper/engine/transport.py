@@ -133,6 +133,15 @@ async def _connect(sock: socket.socket, address: object) -> socket.socket:
     return sock
 
 
+def keepalive_of(connection: Connection) -> str:
+    """The keepalive of a connection as the kernel has it, for people: ``off``, or ``none`` where it
+    is not TCP."""
+    if connection.socket.family == socket.AF_UNIX:
+        return "none"
+    found = options.read_back(connection.socket)
+    return "off" if found is None else str(found)
+
+
 class StreamConnection:
     """A `Connection` over a socket that asyncio reads and writes."""
 
@@ -163,8 +172,8 @@ class StreamConnection:
             raise _lost(error) from error
 
     @property
-    def socket(self) -> socket.socket:
-        """The socket, for who wants to look at it."""
+    def socket(self) -> "socket.socket":
+        """See `Connection.socket`."""
         found: socket.socket = self._writer.get_extra_info("socket")
         return found
 

@@ -29,6 +29,12 @@ class Keepalive(msgspec.Struct, frozen=True):
     count: int = 3
     user_timeout: int = 30
 
+    def __str__(self) -> str:
+        return (
+            f"after {self.idle} s, every {self.interval} s, {self.count} times;"
+            f" user timeout {self.user_timeout} s"
+        )
+
 
 DEFAULT = Keepalive()
 

@@ -251,7 +251,7 @@ def test_nothing_else_is_sent_twice(play: Play) -> None:
 def test_a_connection_that_was_closed_meanwhile_is_not_used(play: Play) -> None:
     async def test(server: Server) -> None:
         async with await Engine.connect(server.url) as engine:
-            while engine._idle[0].usable:
+            while engine._idle[0][0].usable:
                 await asyncio.sleep(0)
             await engine.containers.start("x")
         assert len(server.requests) == 2
