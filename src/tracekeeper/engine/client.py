@@ -187,10 +187,8 @@ class Engine:
         Raises EngineRefused for a status of 400 and more, ConnectionLost, EngineUnreachable.
         """
         if json is not None:
-            body, headers = (
-                msgspec.json.encode(json),
-                {"Content-Type": "application/json", **headers},
-            )
+            body = msgspec.json.encode(json)
+            headers = {"Content-Type": "application/json", **headers}
         request = Request(method, self._target(path, query), headers, body)
         connection, response = await (self._probe if probe else self._exchange)(request)
         try:

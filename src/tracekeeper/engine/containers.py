@@ -10,7 +10,7 @@ import msgspec
 
 from tracekeeper.engine.client import Engine, Query
 from tracekeeper.engine.errors import EngineRefused
-from tracekeeper.engine.http import Response
+from tracekeeper.engine.http import UPGRADE, Response
 from tracekeeper.engine.models import Container, Created, Exit, Listed
 
 EVENTS_PATIENCE = 2.0
@@ -108,11 +108,12 @@ class Containers:
     async def attach(self, container: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Its output from now on, as frames. Who does not read them stops the container."""
         query: Query = {"stream": True, "stdout": True, "stderr": True}
-        headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
         path = f"{_path(container)}/attach"
-        async with self._engine.open("POST", path, query=query, headers=headers) as response:
-            async with aclosing(response.stream()) as stream:
-                yield stream
+        async with (
+            self._engine.open("POST", path, query=query, headers=UPGRADE) as response,
+            aclosing(response.stream()) as stream,
+        ):
+            yield stream
 
     async def put_archive(self, container: str, path: str, tar: AsyncIterable[bytes]) -> None:
         """Unpack a tar stream at `path`, which must exist, as the tar says; as root."""

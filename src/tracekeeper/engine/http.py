@@ -18,6 +18,8 @@ from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.tasks import end
 
 Body: TypeAlias = bytes | AsyncIterable[bytes]
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+"""The headers that ask for a hijacked connection."""
 MAX_BODY = 64 * 1024 * 1024
 """An answer that is read whole; the largest, a list of all containers, has a few megabytes."""
 
