@@ -79,6 +79,7 @@ class JobTrace:
         if isinstance(event, ConnectionBroke):
             cause = self._chain.masked(event.cause)
             event = msgspec.structs.replace(event, cause=cause, byte=self.size)
+            self.note(f"WARNING: {_sentence(event)}")
         self._told(event)
 
     def masked(self, text: str) -> str:
@@ -147,6 +148,16 @@ class JobTrace:
     def _show(self, preview: Preview) -> None:
         self.shown = preview
         self._changed()
+
+
+def _sentence(broke: ConnectionBroke) -> str:
+    what = f"the connection to {broke.peer} broke after {broke.silent:.1f} s of silence"
+    if not broke.recovered:
+        return f"{what} ({broke.cause}) and did not come back in {broke.seconds:.1f} s"
+    return (
+        f"{what} ({broke.cause}); {broke.seconds:.1f} s later the output goes on, at byte"
+        f" {broke.byte} of this log"
+    )
 
 
 def _now() -> int:

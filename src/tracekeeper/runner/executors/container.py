@@ -2,13 +2,19 @@
 
 The engine is asked to watch for the exit before the container starts, so no exit is missed. The
 output is the engine's log, followed (`Follow`); this is its driver. An attach, opened before the
-start as well, shows unfinished lines; it is never the record.
+start as well, shows unfinished lines where that is safe; it is never the record.
+
+Nothing waits for ever. A dead peer is noticed by the kernel's keepalive. A silence may also be a
+frozen engine, or a host that died behind a proxy: so an engine that is quiet is asked, over a new
+connection. And where a quiet connection cannot be trusted at all (`Host.renew_after`), the log is
+read on over another one before it can have been forgotten.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import Enum, auto
 
 import msgspec
 
@@ -17,21 +23,18 @@ from tracekeeper.engine.containers import Waiting
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
 from tracekeeper.engine.models import ContainerState
-from tracekeeper.engine.tasks import Backoff, end
+from tracekeeper.engine.tasks import Backoff, end, first
 from tracekeeper.errors import EngineError
 from tracekeeper.runner.executors.base import Output
+from tracekeeper.runner.executors.canary import FORGOTTEN, RESTARTED, Canary
 from tracekeeper.runner.executors.preview import Preview
+from tracekeeper.runner.executors.story import Story
 
-PATIENCE = 60.0
-"""Seconds for an engine that cannot be reached to come back."""
-TELL_AFTER = 1.0
-"""Seconds without a connection after which that is told, before it is known how it ends."""
+QUESTION = 20.0
+"""Seconds of silence after which the engine is asked whether it is there. With the time that it
+has to answer, a dead host is known within 45 s."""
 EXIT_DELAY = 0.5
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
-RESTARTED = (
-    "the Docker Engine was restarted while the script ran, or has forgotten when it began: output"
-    " that it had read and not yet written to its log may be lost"
-)
 
 
 class StartRefused(EngineError):
@@ -42,6 +45,12 @@ class StartRefused(EngineError):
         self.reason = refused.reason
 
 
+class HostGone(EngineError):
+    """The engine broke off and did not come back for as long as the job may wait."""
+
+    code = "engine_gone"
+
+
 class Ended(msgspec.Struct, frozen=True):
     """The container has ended, and its log has been read as far as it goes."""
 
@@ -50,8 +59,17 @@ class Ended(msgspec.Struct, frozen=True):
     doubt: str
 
 
+class _Reading(Enum):
+    """Why a reading of the log came to its end, where no connection broke."""
+
+    END = auto()  # the engine ended it
+    RENEW = auto()  # we do, before it can be forgotten
+    STUCK = auto()  # the container has ended, and the stream has not
+
+
 class ContainerRun:
-    """Starts a container and delivers its output. Call `run` once.
+    """Starts a container, or takes up one that runs, and delivers its output. Call `run` or
+    `take_up` once.
 
     `follow` stands where the container's log has been taken to, and waits for the end marker with
     `nonce`.
@@ -60,44 +78,69 @@ class ContainerRun:
     def __init__(
         self, engine: Engine, container: str, follow: Follow, nonce: str, output: Output
     ) -> None:
+        self._engine = engine
         self._containers = engine.containers
         self._container = container
         self._follow = follow
         self._output = output
         before = follow.position.seen
         self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
-        self._backoff = Backoff(PATIENCE)
+        self._backoff = Backoff(engine.host.patience)
+        self._story = Story(output, peer=engine.url, patience=engine.host.patience)
+        self._canary = Canary(engine.containers, container)
         self._was_cut = False
-        self._break = Break(output)
+        self._restarted = ""
 
     async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
 
-        Raises StartRefused; EngineRefused if the container was removed meanwhile; another
-        EngineError if the engine is gone for good.
+        Raises StartRefused; EngineRefused if the container was removed meanwhile; HostGone if the
+        engine is gone for good.
         """
-        async with (
-            self._previewing(),
-            self._containers.wait(self._container, "next-exit") as waiting,
-        ):
+        async with AsyncExitStack() as stack:
+            if self._engine.host.shows_unfinished_lines:
+                await stack.enter_async_context(self._previewing())
+            waiting = await stack.enter_async_context(
+                self._containers.wait(self._container, "next-exit")
+            )
+            await self._start()
+            return await self._to_its_end(waiting)
+
+    async def take_up(self) -> Ended:
+        """As `run`, for a container that somebody started who is gone; it may have ended since."""
+        self._was_cut = True
+        async with self._containers.wait(self._container, "not-running") as waiting:
+            return await self._to_its_end(waiting)
+
+    async def _start(self) -> None:
+        """Start it. If the answer is lost, once more: the step of a container runs only once,
+        however often it is started (`dispatcher`)."""
+        while True:
             try:
                 await self._containers.start(self._container)
             except EngineRefused as error:
                 raise StartRefused(error) from error
-            await self._deliver_all(waiting)
-        state = await self._inspect()
-        return Ended(state, self._follow.exit_status, self._follow.doubt or await self._forgotten())
+            except (ConnectionLost, EngineUnreachable) as error:
+                self._was_cut = True
+                await self._pause(error)
+            else:
+                return self._story.mended()
 
-    async def _deliver_all(self, waiting: Waiting) -> None:
+    async def _to_its_end(self, waiting: Waiting) -> Ended:
         exited = asyncio.create_task(waiting.exit_code())
+        canary = asyncio.create_task(self._canary.set_out(wanted=lambda: not self._was_cut))
         try:
             while (want := self._follow.wants) is not None:
                 if isinstance(want, Ask):
                     await self._ask(exited)
                 else:
                     await self._read(want)
+            state = await self._inspect()
+            doubt = self._follow.doubt or self._restarted or await self._forgotten(exited)
         finally:
-            await end(exited)
+            await end(exited, canary)
+            self._story.closed(self._engine.keepalive)
+        return Ended(state, self._follow.exit_status, doubt)
 
     async def _ask(self, exited: asyncio.Task[int]) -> None:
         running = await self._is_running(exited)
@@ -107,31 +150,81 @@ class ContainerRun:
 
     async def _is_running(self, exited: asyncio.Task[int]) -> bool:
         await asyncio.wait({exited}, timeout=EXIT_DELAY)
-        if exited.done() and exited.exception() is None:
+        if _is_known(exited):
             return False
         if exited.done():
             self._cut()
         return (await self._inspect()).running
 
     async def _read(self, want: Read) -> None:
-        broken = False
         try:
             async with self._containers.logs(
                 self._container, follow=want.follow, tail=want.tail
             ) as chunks:
-                async for chunk in chunks:
-                    self._deliver(self._follow.feed(chunk))
-                    if self._follow.short:
-                        break
-                    if self._follow.settled:
-                        self._backoff.reset()
-                        self._break.mended()
+                self._story.heard()
+                await self._check_restart()
+                if want.follow:
+                    how = await first(self._take(chunks), self._watch())
+                else:
+                    how = await self._take(chunks)
         except (ConnectionLost, EngineUnreachable) as error:
-            broken = True
             self._cut()
-            self._break.met(error)
-            await self._backoff.pause(error)
-        self._deliver(self._follow.ended(broken=broken))
+            await self._pause(error)
+            self._deliver(self._follow.ended(broken=True))
+        else:
+            self._read_to(how)
+
+    def _read_to(self, how: _Reading) -> None:
+        if how is _Reading.RENEW:
+            self._story.renewed()
+            self._follow.renewed()
+        else:
+            self._deliver(self._follow.ended(broken=how is _Reading.STUCK))
+
+    async def _take(self, chunks: AsyncIterator[bytes]) -> _Reading:
+        """Deliver what is read, until it ends or is of no use."""
+        if self._follow.settled:
+            self._story.mended()
+        async for chunk in chunks:
+            self._story.heard()
+            self._deliver(self._follow.feed(chunk))
+            if self._follow.short:
+                break
+            if self._follow.settled:
+                self._backoff.reset()
+                self._story.mended()
+        return _Reading.END
+
+    async def _watch(self) -> _Reading:
+        """Watch a reading that is quiet. Raises ConnectionLost if the engine is gone."""
+        limit = self._engine.host.renew_after or QUESTION
+        asked_at = 0.0
+        while True:
+            due = max(self._story.heard_at, asked_at) + limit
+            if (pause := due - time.monotonic()) > 0:
+                await asyncio.sleep(pause)
+                continue
+            if self._engine.host.renew_after is not None:
+                return _Reading.RENEW
+            asked_at = time.monotonic()
+            if await self._is_stuck(asked_at):
+                return _Reading.STUCK
+
+    async def _is_stuck(self, asked_at: float) -> bool:
+        """Ask a quiet engine for the container: has it ended without a word?"""
+        self._story.asked()
+        try:
+            state = (await self._containers.inspect(self._container, probe=True)).state
+        except (ConnectionLost, EngineUnreachable) as error:
+            if self._story.heard_at > asked_at:
+                return False
+            silence = time.monotonic() - self._story.heard_at
+            raise ConnectionLost(
+                f"it said nothing for {silence:.0f} s, and does not answer: {error.message}"
+            ) from error
+        if not state.running:
+            await asyncio.sleep(EXIT_DELAY)
+        return not state.running and self._story.heard_at <= asked_at
 
     def _deliver(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
@@ -142,16 +235,27 @@ class ContainerRun:
         """A connection broke. What the log has up to the end marker, it has whole."""
         self._was_cut = self._was_cut or self._follow.exit_status is None
 
-    async def _forgotten(self) -> str:
+    async def _check_restart(self) -> None:
+        """After a break: is it still the engine that read the output so far?"""
+        if not self._was_cut or self._restarted:
+            return
+        if await self._canary.lives():
+            self._was_cut = False
+        elif await self._canary.died():
+            self._restarted = RESTARTED
+            self._output.note(f"WARNING: {RESTARTED}")
+
+    async def _forgotten(self, exited: asyncio.Task[int]) -> str:
         """Why output may be missing of a log that looks complete: an engine that was killed loses
         what is on its way through its memory, and only a broken connection tells of it."""
-        while self._was_cut:
+        await asyncio.wait({exited}, timeout=EXIT_DELAY)
+        while self._was_cut and not _is_known(exited):
             try:
                 remembered = await self._containers.remembers_start(self._container)
             except (ConnectionLost, EngineUnreachable) as error:
-                await self._backoff.pause(error)
+                await self._pause(error)
             else:
-                return "" if remembered else RESTARTED
+                return "" if remembered else FORGOTTEN
         return ""
 
     async def _inspect(self) -> ContainerState:
@@ -159,8 +263,16 @@ class ContainerRun:
             try:
                 return (await self._containers.inspect(self._container)).state
             except (ConnectionLost, EngineUnreachable) as error:
-                self._break.met(error)
-                await self._backoff.pause(error)
+                await self._pause(error)
+
+    async def _pause(self, error: EngineError) -> None:
+        """Wait before the next attempt. Raises HostGone where there has been nothing but errors for
+        too long."""
+        self._story.met(error)
+        try:
+            await self._backoff.pause(error)
+        except EngineError:
+            raise HostGone(self._story.given_up()) from error
 
     @asynccontextmanager
     async def _previewing(self) -> AsyncIterator[None]:
@@ -173,31 +285,6 @@ class ContainerRun:
                 self._preview.end()
 
 
-class Break:
-    """Tells in the trace that the connection to the engine broke, and that it is back."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._since: float | None = None
-        self._why = ""
-        self._told = False
-
-    def met(self, error: EngineError) -> None:
-        """The connection broke, or still cannot be had."""
-        now = time.monotonic()
-        if self._since is None:
-            self._since, self._why = now, error.message
-        elif not self._told and now - self._since > TELL_AFTER:
-            self._told = True
-            self._output.note(f"WARNING: {error.message}; trying again for {PATIENCE:.0f} s")
-
-    def mended(self) -> None:
-        """The log is read on."""
-        if self._since is None:
-            return
-        seconds = time.monotonic() - self._since
-        self._since, self._told = None, False
-        self._output.note(
-            f"WARNING: the connection to the Docker Engine broke ({self._why}); after"
-            f" {seconds:.1f} s the log goes on where it had stopped"
-        )
+def _is_known(exited: asyncio.Task[int]) -> bool:
+    """Whether the engine that saw the start has told the end, over a connection from before it."""
+    return exited.done() and not exited.cancelled() and exited.exception() is None

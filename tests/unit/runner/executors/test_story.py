@@ -1,0 +1,114 @@
+"""What is told of a connection that broke, and in the end of any."""
+
+import msgspec
+import pytest
+
+from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.events import ConnectionBroke, ConnectionClosed, ConnectionEvent
+from tracekeeper.runner.executors.story import Story
+
+PEER = "tcp://far:2376"
+
+
+class Told:
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.events: list[ConnectionEvent] = []
+
+    def write(self, data: bytes, *, at: int | None = None) -> None:
+        raise AssertionError
+
+    def preview(self, data: bytes) -> None:
+        raise AssertionError
+
+    def tell(self, event: ConnectionEvent) -> None:
+        self.events.append(event)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+def begin() -> tuple[Told, Story]:
+    told = Told()
+    return told, Story(told, peer=PEER, patience=60.0)
+
+
+def test_nothing_is_told_where_nothing_broke() -> None:
+    told, story = begin()
+    story.mended()
+    assert (told.notes, told.events) == ([], [])
+
+
+def test_a_break_is_one_event(clock: list[float]) -> None:
+    told, story = begin()
+    clock[0] += 20
+    story.heard()
+    clock[0] += 3
+    story.met(ConnectionLost("it was reset"))
+    clock[0] += 0.5
+    story.met(ConnectionLost("nobody answers"))
+    story.mended()
+    story.mended()
+    broke = ConnectionBroke(
+        peer=PEER, silent=3.0, cause="it was reset", seconds=0.5, recovered=True
+    )
+    assert (told.notes, told.events) == ([], [broke])
+
+
+def test_a_long_break_is_told_while_it_lasts(clock: list[float]) -> None:
+    told, story = begin()
+    for seconds in (0.0, 2.0, 2.0):
+        clock[0] += seconds
+        story.met(ConnectionLost("nobody answers"))
+    (note,) = told.notes
+    assert note == (
+        "WARNING: the connection to tcp://far:2376 broke (nobody answers); waiting up to 60 s for"
+        " the Docker Engine to come back"
+    )
+    story.mended()
+    (event,) = told.events
+    assert isinstance(event, ConnectionBroke)
+    assert event.seconds == 4.0
+    story.met(ConnectionLost("again"))
+    clock[0] += 2
+    story.met(ConnectionLost("again"))
+    assert len(told.notes) == 2
+
+
+def test_an_engine_that_is_given_up(clock: list[float]) -> None:
+    told, story = begin()
+    clock[0] += 30
+    story.met(ConnectionLost("nobody answers"))
+    clock[0] += 60
+    assert story.given_up() == (
+        "the Docker host tcp://far:2376 is gone: it has not answered for 90 s (nobody answers)."
+        " The job's container may still run there"
+    )
+    (event,) = told.events
+    assert isinstance(event, ConnectionBroke)
+    assert not event.recovered
+
+
+def test_the_sum(clock: list[float]) -> None:
+    told, story = begin()
+    clock[0] += 5
+    story.heard()
+    story.asked()
+    story.renewed()
+    story.renewed()
+    story.met(ConnectionLost("gone"))
+    story.mended()
+    clock[0] += 7
+    story.closed("off")
+    closed = ConnectionClosed(
+        peer=PEER, keepalive="off", breaks=1, renewals=2, questions=1, longest_silence=7.0
+    )
+    assert told.events[1:] == [closed]
+    assert msgspec.json.decode(msgspec.json.encode(closed))["type"] == "connection_closed"
