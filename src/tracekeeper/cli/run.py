@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracekeeper.cli.viewer import Renderer
     from tracekeeper.engine.host import Host
     from tracekeeper.local.executors import Wanted
+    from tracekeeper.local.keeping import KeepWhen
 
 
 @click.command(name="run")
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
     help="Jobs at once (default: cores).",
 )
 @click.option("--needs", "with_needs", is_flag=True, help="Also run what the named JOBs need.")
+@click.option(
+    "--keep-containers",
+    type=click.Choice(("never", "failed", "always")),
+    default="never",
+    show_default=True,
+    help="Keep the containers of jobs that ended so, for `tracekeeper debug`.",
+)
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.option("--timestamps", is_flag=True, help="Show the stored time of each line.")
@@ -56,6 +64,7 @@ def command(
     docker_host: str | None,
     jobs_at_once: int | None,
     with_needs: bool,
+    keep_containers: str,
     data: Path | None,
     as_json: bool,
     timestamps: bool,
@@ -75,6 +84,7 @@ def command(
     from tracekeeper.cli.viewer import Viewer
     from tracekeeper.engine.hosts import LOCAL_SOCKET, find_host
     from tracekeeper.local.data import next_number
+    from tracekeeper.local.keeping import Keep
     from tracekeeper.local.session import RunOptions, run_pipeline
 
     host = find_host(os.environ, url=docker_host or "")
@@ -96,6 +106,7 @@ def command(
         executor=cast("Wanted", executor),
         host=host,
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
+        keep=Keep(cast("KeepWhen", keep_containers), _program("debug", directory, data)),
     )
     if as_json:
         from tracekeeper.cli.json_renderer import JsonRenderer
@@ -104,7 +115,9 @@ def command(
     else:
         from tracekeeper.cli.text_renderer import TextRenderer
 
-        renderer = TextRenderer(timestamps=timestamps, logs_command=_logs_command(directory, data))
+        renderer = TextRenderer(
+            timestamps=timestamps, logs_command=_program("logs", directory, data)
+        )
     with Viewer(renderer) as viewer:
         return run_pipeline(project, options, viewer)
 
@@ -116,9 +129,9 @@ def _check(host: "Host") -> None:
     dialler(host)
 
 
-def _logs_command(directory: Path, data: Path | None) -> str:
-    """What a person has to type to see a log of this run, but for the job."""
-    words = ["tracekeeper", "logs"]
+def _program(command: str, directory: Path, data: Path | None) -> str:
+    """What a person has to type for `command` on this project's runs, but for the job."""
+    words = ["tracekeeper", command]
     words += ["-C", str(directory)] if directory != Path() else []
     words += ["--data", str(data)] if data else []
     return shlex.join(words)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tracekeeper.jobs.payload import build
 from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import Choice, ExecutorChoice
+from tracekeeper.local.keeping import Keep
 from tracekeeper.local.project import LocalProject
 from tracekeeper.local.sources import WITHOUT_SOURCES, NoSources
 from tracekeeper.pipeline.config import CacheKeyFiles
@@ -37,6 +39,9 @@ from tracekeeper.workspace.cache import CacheStore, files_key
 from tracekeeper.workspace.checkout import Snapshot
 from tracekeeper.workspace.trees import remove_tree
 
+if TYPE_CHECKING:
+    from tracekeeper.runner.executors.docker import DockerExecutor
+
 
 class RunContext(msgspec.Struct, frozen=True):
     """What all jobs of a run share. `builds` is the directory of their checkouts."""
@@ -50,6 +55,7 @@ class RunContext(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     choice: ExecutorChoice
     host: Host
+    keep: Keep = Keep()
 
     @property
     def marker(self) -> str:
@@ -83,6 +89,9 @@ class Attempt:
         self._slot = slot
         self._cancels = 0
         self._run: JobRun | None = None
+        self._docker: DockerExecutor | None = None
+        self.is_kept = False
+        """Whether the job's container outlives it."""
         self.payload = build(
             job,
             context.project.named_facts,
@@ -121,6 +130,7 @@ class Attempt:
             variables=environment.values,
             about=f"{choice.why} ({_host(executor)})",
             details=self.directory.defect,
+            keep=self._keep,
         )
 
     async def run(self) -> JobResult:
@@ -137,7 +147,22 @@ class Attempt:
         if self._scratch.exists():
             with suppress(StorageError):  # the end of the run removes it, or tells
                 await asyncio.to_thread(remove_tree, self._scratch)
+        if self._docker is not None and self.is_kept:
+            self._docker.keep()
+            return ""
         return await self._run.clean_up()
+
+    def _keep(self, status: Status) -> str:
+        """Keep the container of a job that ends with `status`, if it is to be: the sentence."""
+        keep = self._context.keep
+        if self._docker is None or not self._docker.has_container or not keep.wants(status):
+            return ""
+        try:
+            self.directory.note_kept(self._context.host)
+        except StorageError as error:
+            return f"WARNING: the container is not kept: {error.message}"
+        self.is_kept = True
+        return keep.sentence(self.job.name)
 
     def _tell(self, event: ConnectionEvent) -> None:
         self._emit(msgspec.structs.replace(event, job=self.id, name=self.job.name))
@@ -189,7 +214,7 @@ class Attempt:
         from tracekeeper.runner.executors.leftovers import DATA_LABEL, JOB_LABEL, RUN_LABEL
 
         context.directory.note_engine(context.host)
-        return DockerExecutor(
+        self._docker = DockerExecutor(
             self.payload,
             self._environment(f"/builds/{project}").values,
             host=context.host,
@@ -200,6 +225,7 @@ class Attempt:
                 JOB_LABEL: str(self.id),
             },
         )
+        return self._docker
 
     def _sources(self) -> Sources:
         strategy = resolve(self.payload.variables).get("GIT_STRATEGY")

@@ -9,6 +9,7 @@
         engine              the Docker Engine it uses, as JSON; gone once nothing is left there
         events.jsonl        everything that happened, one JSON object a line
         jobs/2-test/        trace, journal, result.json, artifacts/
+          kept              the Docker Engine on which its container is kept, as JSON
 
 A run whose lock is free and which left something was killed; see `leftovers`.
 """
@@ -60,6 +61,19 @@ class JobDirectory:
         return self.path / "defect.txt"
 
     @property
+    def kept(self) -> Host | None:
+        """The Docker Engine on which the job's container is kept; None if it is not."""
+        return _read_host(self.path / "kept")
+
+    def note_kept(self, host: Host) -> None:
+        """Remember that the job's container is kept at `host`. Raises StorageError."""
+        _write_host(self.path / "kept", host)
+
+    def forget_kept(self) -> None:
+        """Nothing of the job is kept any more."""
+        (self.path / "kept").unlink(missing_ok=True)
+
+    @property
     def artifacts(self) -> Path:
         """The directory of its artifact archives; may not exist."""
         return self.path / "artifacts"
@@ -90,24 +104,23 @@ class RunDirectory:
             return JobDirectory(path, job_id)
         return None
 
+    def kept_jobs(self) -> list[JobDirectory]:
+        """The jobs whose containers are kept."""
+        paths = (path.parent for path in self.path.glob("jobs/*/kept"))
+        first = self.number * JOBS_PER_RUN
+        return [JobDirectory(path, first + int(path.name.partition("-")[0])) for path in paths]
+
     @property
     def engine(self) -> Host | None:
         """The Docker Engine on which the run has or may have left something."""
-        try:
-            return msgspec.json.decode((self.path / "engine").read_bytes(), type=Host)
-        except FileNotFoundError:
-            return None
-        except msgspec.DecodeError as error:
-            raise StorageError(f"{self.path / 'engine'} is damaged: {error}") from None
+        return _read_host(self.path / "engine")
 
     def note_engine(self, host: Host) -> None:
         """Remember, before anything is made there, that the run uses the engine at `host`.
 
         Raises StorageError.
         """
-        path = self.path / "engine"
-        with storing(str(path)), open(path, "wb", opener=_private) as file:
-            file.write(msgspec.json.encode(host))
+        _write_host(self.path / "engine", host)
 
     def forget_engine(self) -> None:
         """Nothing is left on the engine."""
@@ -213,6 +226,21 @@ def next_number(data: Path) -> int:
     except OSError:
         return 1
     return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+
+
+def _read_host(path: Path) -> Host | None:
+    """The engine that the file `path` names, None if there is none. Raises StorageError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Host)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise StorageError(f"{path} is damaged: {error}") from None
+
+
+def _write_host(path: Path, host: Host) -> None:
+    with storing(str(path)), open(path, "wb", opener=_private) as file:
+        file.write(msgspec.json.encode(host))
 
 
 def _private(path: str, flags: int) -> int:

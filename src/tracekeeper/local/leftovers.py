@@ -101,8 +101,11 @@ async def _remove_from_engine(data: DataDirectory, run: RunDirectory, host: Host
     from tracekeeper.runner.executors.leftovers import remove_leftovers
 
     alive = {str(other.number) for other in data.runs() if other.locked()}
+    kept = {str(job.job_id) for other in data.runs() for job in other.kept_jobs()}
     async with await Engine.connect(host) as engine:
-        count = await remove_leftovers(engine, data.id, keep=alive - {str(run.number)})
+        count = await remove_leftovers(
+            engine, data.id, keep=alive - {str(run.number)}, keep_jobs=kept
+        )
     with suppress(OSError):
         run.forget_engine()
     return count

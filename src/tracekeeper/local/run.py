@@ -59,6 +59,8 @@ class LocalRun:
         self._interrupts = 0
         self.is_clean = True
         """Whether nothing is left on an engine of the jobs that have ended."""
+        self.kept: list[str] = []
+        """The jobs whose containers are kept."""
 
     def interrupt(self) -> None:
         """Stop: the first call lets scripts end politely, the second stops them at once."""
@@ -121,9 +123,13 @@ class LocalRun:
             self._wake.set()
 
     async def _clean_up(self, attempt: Attempt | None) -> None:
-        if attempt and (trouble := await attempt.clean_up()):
+        if attempt is None:
+            return
+        if trouble := await attempt.clean_up():
             self.is_clean = False
             self._emit(events.Warned(message=trouble, name=attempt.job.name))
+        if attempt.is_kept and attempt.job.name not in self.kept:
+            self.kept.append(attempt.job.name)
 
     async def _run_attempt(
         self, job: Job, job_id: int, slot: int, number: int

@@ -20,6 +20,7 @@ from tracekeeper.local.coordinator import ArtifactStore
 from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import ExecutorChoice, Wanted
 from tracekeeper.local.journal import EventJournal
+from tracekeeper.local.keeping import Keep
 from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
 from tracekeeper.local.project import LocalProject
 from tracekeeper.local.run import LocalRun
@@ -49,6 +50,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     executor: Wanted = "auto"
     host: Host = Host(LOCAL_SOCKET)
     jobs_at_once: int = 2
+    keep: Keep = Keep()
 
 
 def run_pipeline(project: LocalProject, options: RunOptions, view: View) -> int:
@@ -185,9 +187,15 @@ class _Session:
     def _finish(self, status: str, began: float) -> int:
         exit_code = INTERRUPTED if self._interrupted else FAILED if status == "failed" else PASSED
         seconds = time.monotonic() - began
+        self._tell_what_is_kept()
         self._emit(events.RunFinished(status=status, exit_code=exit_code, seconds=seconds))
         self._journal.close()
         return exit_code
+
+    def _tell_what_is_kept(self) -> None:
+        for name in self._run.kept if self._run else ():
+            message = f"{name}: {self._options.keep.sentence(name)}"
+            self._emit(events.Warned(message=message, code="container_kept", name=name))
 
     def _context(self, snapshot: Snapshot, choice: ExecutorChoice) -> RunContext:
         jobs = self._pipeline.jobs.values()
@@ -202,6 +210,7 @@ class _Session:
             artifacts=ArtifactStore(),
             choice=choice,
             host=self._options.host,
+            keep=self._options.keep,
         )
 
     def _emit(self, event: events.Event) -> None:

@@ -63,7 +63,8 @@ class JobRun:
 
     `compose` makes the shell script of a step, given the job's status so far. `variables` are the
     job's, expanded. `about` says in a few words why this executor was taken. `details` is a file
-    for what is to be known of a defect of ours, made only then.
+    for what is to be known of a defect of ours, made only then. `keep` is asked once the job's
+    status is known: the sentence that the trace has of what is kept beyond the job's end.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class JobRun:
         variables: Mapping[str, str],
         about: str,
         details: Path,
+        keep: Callable[[Status], str] = lambda _: "",
     ) -> None:
         self._payload = payload
         self._executor = executor
@@ -86,6 +88,7 @@ class JobRun:
         self._variables = variables
         self._about = about
         self._details = details
+        self._keep = keep
         self._steps = {step.name: step for step in payload.steps}
         self._cancels = 0
         self._patience = 0
@@ -254,6 +257,8 @@ class JobRun:
         """Say the end in the trace, seal it, and let no job be green on a doubtful trace."""
         if outcome.status == "success" and self._doubt:
             outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, self._doubt)
+        if kept := self._keep(outcome.status):
+            self._trace.note(kept)
         self._trace.finish(_last_line(outcome))
         ledger = await self._seal()
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):

@@ -27,6 +27,7 @@ from tracekeeper.runner.executors.archives import advanced_in_thread, directory_
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
 from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
+from tracekeeper.runner.executors.leftovers import ROLE_LABEL
 from tracekeeper.runner.executors.pulling import obtain_image
 from tracekeeper.runner.executors.services import WAIT, Services, describe
 
@@ -45,6 +46,12 @@ LOG_CONFIG = {
 }
 """The record of a job. What is not said here is taken from the host, whose rotation would lose
 most of a long log."""
+
+
+NO_PREVIEW = (
+    "Unfinished lines are shown when they end: this engine is reached over a network, where showing"
+    " them earlier could stop the job (see `preview` in docs/hosts.md)"
+)
 
 
 class DockerExecutor:
@@ -95,6 +102,8 @@ class DockerExecutor:
         spec = self._image_spec()
         self._engine = engine = await Engine.connect(self._host)
         output.note(f"Using Docker {engine.version.version} at {engine.url}")
+        if not engine.host.shows_unfinished_lines:
+            output.note(NO_PREVIEW)
         self._subject = await self._obtain(spec, output)
         if self._payload.services:
             await self._start_services(output)
@@ -163,6 +172,16 @@ class DockerExecutor:
             self._engine.close()
             self._engine = None
 
+    @property
+    def has_container(self) -> bool:
+        """Whether there is a container that `keep` can keep."""
+        return bool(self._container)
+
+    def keep(self) -> None:
+        """Instead of `cleanup`: let go of the engine, and leave everything there as it is."""
+        self._connected.close()
+        self._engine = None
+
     async def _remove(self, engine: Engine) -> None:
         if self._container:
             await engine.containers.remove(self._container)
@@ -229,7 +248,7 @@ class DockerExecutor:
             "Image": self._started.name,
             "Cmd": dispatcher.COMMAND,
             "Env": [f"{key}={value}" for key, value in self._variables.items()],
-            "Labels": self._labels,
+            "Labels": {**self._labels, ROLE_LABEL: "job"},
             "User": spec.executor_opts.docker.user,
             "HostConfig": host,
         }

@@ -1,7 +1,7 @@
 """What a run that was killed left on an engine, found by label and removed."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.models import Listed
@@ -10,23 +10,38 @@ DATA_LABEL = "tracekeeper.data"
 """The data directory's UUID."""
 RUN_LABEL = "tracekeeper.run"
 JOB_LABEL = "tracekeeper.job"
+ROLE_LABEL = "tracekeeper.role"
+"""What a container is to its job: ``job`` for the one in which its scripts run."""
 
 
-async def remove_leftovers(engine: Engine, data_id: str, *, keep: Collection[str] = ()) -> int:
+async def remove_leftovers(
+    engine: Engine, data_id: str, *, keep: Collection[str] = (), keep_jobs: Collection[str] = ()
+) -> int:
     """Remove every container, network and volume that a run of this data directory made, but
-    those of the runs `keep`, which are alive. Returns how many there were. Raises EngineError."""
-    label = f"{DATA_LABEL}={data_id}"
+    those of the runs `keep`, which are alive, and of the jobs `keep_jobs`, whose containers are
+    kept. Returns how many there were. Raises EngineError."""
 
+    def is_left(labels: Mapping[str, str]) -> bool:
+        return labels.get(RUN_LABEL) not in keep and labels.get(JOB_LABEL) not in keep_jobs
+
+    return await _remove_labelled(engine, [f"{DATA_LABEL}={data_id}"], is_left)
+
+
+async def remove_job(engine: Engine, data_id: str, job_id: int) -> int:
+    """Remove what was made for one job; how many things there were. Raises EngineError."""
+    labels = [f"{DATA_LABEL}={data_id}", f"{JOB_LABEL}={job_id}"]
+    return await _remove_labelled(engine, labels, lambda _: True)
+
+
+async def _remove_labelled(
+    engine: Engine, labels: Sequence[str], chosen: Callable[[Mapping[str, str]], bool]
+) -> int:
     def left(things: Iterable[Listed]) -> list[str]:
-        return [
-            thing.id or thing.name
-            for thing in things
-            if (thing.labels or {}).get(RUN_LABEL) not in keep
-        ]
+        return [thing.id or thing.name for thing in things if chosen(thing.labels or {})]
 
-    removed = await _remove(engine.containers.remove, left(await engine.containers.list(label)))
-    removed += await _remove(engine.networks.remove, left(await engine.networks.list(label)))
-    removed += await _remove(engine.volumes.remove, left(await engine.volumes.list(label)))
+    removed = 0
+    for kind in (engine.containers, engine.networks, engine.volumes):
+        removed += await _remove(kind.remove, left(await kind.list(*labels)))
     return removed
 
 
