@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tracekeeper.cli.connections import health
 from tracekeeper.cli.escapes import EscapeFilter
 from tracekeeper.cli.options import complete_kept_job, data_option, data_path, directory_option
 from tracekeeper.cli.stdout import Stdout
@@ -64,11 +65,15 @@ def command(
     else:
         found = kept_logs(kept, job=job, run=number)
         several, logs = len(found) > 1, iter(found)
+    shown: list[KeptLog] = []
     for log in logs:
+        shown.append(log)
         if several and not raw:
             title = f"── {log.name} (run {log.run.number}) ──"
             click.echo(stdout_palette()(title, "bold"))
         _print_log(log, follow=follow, raw=raw, timestamps=timestamps)
+    for line in health(event for log in shown for event in log.connections()):
+        click.echo(f"tracekeeper: {line[:1].lower()}{line[1:]}", err=True)
     return 0
 
 

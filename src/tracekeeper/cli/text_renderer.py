@@ -9,6 +9,7 @@ from tracekeeper import events
 from tracekeeper.cli import report, terminal
 from tracekeeper.cli.area import StatusArea
 from tracekeeper.cli.cells import clip, clip_start, pad, plain, width
+from tracekeeper.cli.connections import health
 from tracekeeper.cli.job_lines import JobLines
 from tracekeeper.cli.last_words import last_words
 from tracekeeper.cli.report import JobEnd, duration
@@ -46,6 +47,7 @@ class TextRenderer:
         self._attempts: dict[str, Attempt] = {}
         self._prefixes: dict[str, _Prefix] = {}
         self._running: dict[int, _TextLog] = {}
+        self._connections: list[events.ConnectionEvent] = []
 
     def event(self, event: events.Event, at: int) -> None:
         """See `Renderer.event`."""
@@ -62,6 +64,8 @@ class TextRenderer:
             self._tell_status(event)
         elif isinstance(event, events.Warned):
             self._warn(event)
+        elif isinstance(event, events.ConnectionEvent):
+            self._connections.append(event)
         elif isinstance(event, events.RunFinished):
             self._end(event)
 
@@ -139,6 +143,8 @@ class TextRenderer:
         failed = [job for job in jobs if job.ending == "failed"]
         for job in failed[:MOST_REPEATED]:
             self._repeat(job)
+        for line in health(self._connections):
+            self.write(f"\n{self.palette(line, 'dim')}\n".encode())
         sentence = report.result_sentence(self._run, event, jobs)
         style = report.result_style(event)
         self.write(f"\n{self.palette(sentence, style, 'bold')}\n".encode())

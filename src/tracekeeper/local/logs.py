@@ -48,6 +48,14 @@ class KeptLog(msgspec.Struct, frozen=True):
                 f"the result of {self.name} in {self.directory.path} cannot be read: {error}"
             ) from error
 
+    def connections(self) -> list[events.ConnectionEvent]:
+        """What was told of the job's connection to its Docker Engine."""
+        return [
+            event
+            for event in _events(self.run)
+            if isinstance(event, events.ConnectionEvent) and event.job == self.directory.job_id
+        ]
+
     def grows(self) -> bool:
         """Whether the trace may still grow."""
         return self.run.locked() and not self.closed
