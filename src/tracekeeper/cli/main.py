@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "Show a job fully expanded, as YAML.",
     "lint": "Check pipeline files: every error at once.",
     "logs": "Show the log of a job, also while it runs.",
+    "debug": "Open a shell in a job's container.",
     "completion": "Print the completion script of a shell.",
 }
 HIDDEN = "_complete"

@@ -7,16 +7,19 @@ could not end. Here nothing is left to be written at the end.
 import os
 import select
 import sys
+from typing import TextIO
 
 FULL = 1 << 16
 
 
 class Stdout:
-    """Collects bytes and writes them at `flush`, or when there are many. May block."""
+    """Collects bytes and writes them at `flush`, or when there are many. May block. `stream` is
+    another one to write to."""
 
-    def __init__(self) -> None:
-        sys.stdout.flush()
-        self._fd = sys.stdout.fileno()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stdout
+        stream.flush()
+        self._fd = stream.fileno()
         self._waiting = bytearray()
 
     def write(self, data: bytes) -> None:

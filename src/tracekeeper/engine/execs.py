@@ -15,6 +15,9 @@ from tracekeeper.engine.frames import STDOUT, Frame, FrameDecoder
 from tracekeeper.engine.http import UPGRADE, Response
 from tracekeeper.engine.models import Created, ExecState
 
+NO_DETACH_KEYS = "ctrl-^,ctrl-_,ctrl-^,ctrl-_,ctrl-^,ctrl-_"
+"""The engine keeps keys back that may begin its sequence for detaching. That is Ctrl-P unless
+something else is named, and it cannot be turned off: so let it be something that nobody types."""
 POLL = 0.02
 """Seconds between questions for an exit status: the output may end a moment before the command."""
 
@@ -68,6 +71,7 @@ class Execs:
             "AttachStdout": True,
             "AttachStderr": True,
             "Tty": tty,
+            "DetachKeys": NO_DETACH_KEYS,
             "User": user,
             "WorkingDir": directory,
             "Env": [f"{key}={value}" for key, value in (environment or {}).items()],

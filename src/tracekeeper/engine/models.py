@@ -47,11 +47,18 @@ class ContainerState(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 class ContainerConfig(msgspec.Struct, frozen=True, rename="pascal"):
-    """The part of a container's configuration that came from its image."""
+    """What a container's configuration came to."""
 
     entrypoint: list[str] | None = None
     exposed_ports: dict[str, object] | None = None
     labels: dict[str, str] | None = None
+    env: list[str] | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Its environment."""
+        pairs = (entry.partition("=") for entry in self.env or ())
+        return {key: value for key, _, value in pairs}
 
 
 class Container(msgspec.Struct, frozen=True, rename="pascal"):
@@ -61,6 +68,7 @@ class Container(msgspec.Struct, frozen=True, rename="pascal"):
     name: str
     state: ContainerState
     config: ContainerConfig
+    exec_ids: list[str] | None = msgspec.field(name="ExecIDs", default=None)
 
 
 class Listed(msgspec.Struct, frozen=True, rename="pascal"):

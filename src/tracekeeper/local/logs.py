@@ -102,6 +102,11 @@ def followed_logs(data: DataDirectory, *, job: str = "", run: int = 0) -> Iterat
         yield from kept_logs(data, job=job, run=directory.number)
 
 
+def logs_of(run: RunDirectory, job: str, *, every_attempt: bool = False) -> list[KeptLog]:
+    """The logs of `job`, or of its instances, in one run."""
+    return _named(job, list(_attempts(run)) if every_attempt else _logs(run))
+
+
 def _named(job: str, logs: Sequence[KeptLog]) -> list[KeptLog]:
     exact = [log for log in logs if not job or log.name == job]
     return exact or [log for log in logs if _is_instance(log.name, job)]
@@ -143,11 +148,14 @@ def _is_over(run: RunDirectory, job: str) -> bool:
 
 def _logs(run: RunDirectory) -> list[KeptLog]:
     """The latest attempt at each job that has begun."""
-    logs: dict[str, KeptLog] = {}
+    return list({log.name: log for log in _attempts(run)}.values())
+
+
+def _attempts(run: RunDirectory) -> Iterator[KeptLog]:
+    """The log of every attempt at a job that has begun, in order."""
     for event in _events(run):
         if isinstance(event, events.JobStarted) and (directory := run.job(event.job)):
-            logs[event.name] = KeptLog(run, event.name, directory)
-    return list(logs.values())
+            yield KeptLog(run, event.name, directory)
 
 
 def _events(run: RunDirectory) -> Iterable[events.AnyEvent]:
