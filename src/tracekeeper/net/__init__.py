@@ -1,0 +1,4 @@
+"""Why connections die, and how to prove it.
+
+Import the modules; this file imports nothing.
+"""

@@ -1,0 +1,147 @@
+"""A real dockerd in a lab: started, stopped, killed and asked past every network."""
+
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tracekeeper.net.lab.errors import LabError
+from tracekeeper.net.lab.image import NAME, root_file_system
+from tracekeeper.net.lab.keeper import Keeper
+from tracekeeper.net.lab.network import HOST
+
+NEEDED = {"dockerd": "docker.io", "iptables": "iptables"}
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        """See HTTPConnection.connect."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Daemon:
+    """One dockerd of the lab; its data are the lab's and outlive a restart.
+
+    `settings` are those of Docker's daemon.json. It runs with the network of the lab's host.
+    """
+
+    def __init__(self, keeper: Keeper, settings: Mapping[str, Any]) -> None:
+        self._keeper = keeper
+        self.socket = keeper.home / "docker.sock"
+        self.log = keeper.home / "dockerd.log"
+        self._config = keeper.home / "daemon.json"
+        self.settings = {
+            **settings,
+            "hosts": [f"unix://{self.socket}", *settings.get("hosts", ())],
+            "data-root": "/run/lab-engine",
+            "cgroup-parent": keeper.name,
+        }
+        if not self._iptables_work():
+            self.settings |= {"iptables": False, "ip6tables": False}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers. Raises LabError with the end of its log."""
+        if self.process is not None:
+            raise LabError("the lab's dockerd runs already")
+        self._config.write_text(json.dumps(self.settings))
+        with self.log.open("ab") as log:
+            self.process = self._keeper.start(
+                ["dockerd", "--config-file", str(self._config)],
+                HOST,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise LabError(f"the lab's dockerd did not start:\n{self._last_words()}")
+            time.sleep(0.05)
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it with SIGTERM, or at once with SIGKILL, and wait until it has ended."""
+        process, self.process = self._running(), None
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    @property
+    def pid(self) -> int:
+        """Raises LabError if it does not run."""
+        return self._running().pid
+
+    def answers(self) -> bool:
+        """Whether its API can be spoken to."""
+        try:
+            return self._request("GET", "/_ping")[0] == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def ask(self, method: str, target: str, body: object = None) -> Any:
+        """Send one request past every network and return the answer, JSON where it is that.
+
+        Raises LabError if the engine refuses.
+        """
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        status, answer = self._request(method, target, data)
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            said = answer.decode(errors="replace").strip()
+            raise LabError(f"the lab's engine answered {status} to {method} {target}: {said}")
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer
+
+    def ensure_image(self) -> None:
+        """Import busybox:latest from this machine's busybox if it is not there."""
+        status, _ = self._request("GET", f"/images/{NAME}/json")
+        if status == http.HTTPStatus.OK:
+            return
+        repository, _, tag = NAME.partition(":")
+        query = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": 'CMD ["sh"]'}
+        self.ask("POST", f"/images/create?{urllib.parse.urlencode(query)}", root_file_system())
+
+    def _request(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
+        kind = "application/json" if body and body[:1] == b"{" else "application/x-tar"
+        with closing(UnixConnection(self.socket)) as connection:
+            connection.request(method, target, body, {"Content-Type": kind} if body else {})
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is None:
+            raise LabError("the lab's dockerd does not run")
+        return self.process
+
+    def _iptables_work(self) -> bool:
+        try:
+            self._keeper.call(["iptables", "--table", "nat", "--list"], HOST)
+        except LabError:
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
