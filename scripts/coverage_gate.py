@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "tracekeeper"
-PURE = ("errors", "problems", "events", "pipeline", "protocol", "jobs", "trace")
+PURE = ("errors", "problems", "events", "pipeline", "protocol", "jobs", "trace", "net/incident")
 
 
 def main() -> int:
