@@ -76,9 +76,10 @@ class Containers:
             if error.status not in {404, 409}:
                 raise
 
-    async def remove(self, container: str) -> None:
-        """Remove it, running or not, with its anonymous volumes; no harm if it is gone."""
-        await delete(self._engine, _path(container), force=True, v=True)
+    async def remove(self, container: str, *, volumes: bool = True) -> None:
+        """Remove it, running or not, and its anonymous volumes unless they are to stay; no harm
+        if it is gone."""
+        await delete(self._engine, _path(container), force=True, v=volumes)
 
     async def list(self, *labels: str) -> "list[Listed]":
         """All containers, running or not, that have these labels (``key`` or ``key=value``)."""

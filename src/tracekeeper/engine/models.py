@@ -61,6 +61,18 @@ class ContainerConfig(msgspec.Struct, frozen=True, rename="pascal"):
         return {key: value for key, _, value in pairs}
 
 
+class Endpoint(msgspec.Struct, frozen=True, rename="pascal"):
+    """A container on one network."""
+
+    ip_address: str = msgspec.field(name="IPAddress", default="")
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, rename="pascal"):
+    """A container's networks by their names."""
+
+    networks: dict[str, Endpoint] | None = None
+
+
 class Container(msgspec.Struct, frozen=True, rename="pascal"):
     """``GET /containers/{id}/json``."""
 
@@ -68,6 +80,14 @@ class Container(msgspec.Struct, frozen=True, rename="pascal"):
     name: str
     state: ContainerState
     config: ContainerConfig
+    network_settings: NetworkSettings = NetworkSettings()
+
+    @property
+    def address(self) -> str:
+        """Its IP address; empty where it has none of its own."""
+        endpoints = (self.network_settings.networks or {}).values()
+        return next((end.ip_address for end in endpoints if end.ip_address), "")
+
     exec_ids: list[str] | None = msgspec.field(name="ExecIDs", default=None)
 
 

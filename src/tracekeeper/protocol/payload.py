@@ -118,6 +118,18 @@ class RunnerInfo(msgspec.Struct, frozen=True):
     timeout: int = 3600
 
 
+class Credentials(msgspec.Struct, frozen=True):
+    """A login that comes with a job; of `type` ``registry`` for a registry at `url`."""
+
+    type: str
+    url: str
+    username: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.type!r}, {self.url!r})"
+
+
 class Features(msgspec.Struct, frozen=True):
     """``features`` of a job."""
 
@@ -140,5 +152,6 @@ class JobPayload(msgspec.Struct, frozen=True):
     services: tuple[ImageSpec, ...] = ()
     artifacts: tuple[ArtifactSpec, ...] = ()
     cache: tuple[CacheSpec, ...] = ()
+    credentials: tuple[Credentials, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     features: Features = Features()
