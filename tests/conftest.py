@@ -7,6 +7,7 @@
 - In parallel runs (`pytest -n`) all but unit tests run on one worker, one by one.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -17,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tracekeeper.net.lab import Lab, LabError
 
 TEST_ALL = os.environ.get("TRACEKEEPER_TEST_ALL") == "1"
 SESSION = "TRACEKEEPER_TEST_SESSION"  # in the environment of every process that a test starts
@@ -165,6 +168,35 @@ def _engine_objects() -> set[str]:
             ["docker", *listing], capture_output=True, text=True, check=True, timeout=60
         ).stdout.splitlines()
     }
+
+
+# ------------------------------------------------------------------------------- the lab
+
+
+@pytest.fixture(scope="session")
+def whole_lab() -> Iterator[Lab]:
+    """The session's lab, as the last test left it: use `lab`."""
+    with contextlib.ExitStack() as stack:
+        try:
+            lab = stack.enter_context(Lab())
+        except LabError as error:
+            pytest.skip(f"{error.message} ({error.hint})")
+        yield lab
+
+
+@pytest.fixture
+def lab(whole_lab: Lab) -> Iterator[Lab]:
+    """A lab whose firewall drops what has been idle for 10 s. Its containers do not outlive the
+    test, which may do to the rest what it likes."""
+    whole_lab.mend()
+    whole_lab.set_variant(10, "drop")
+    yield whole_lab
+    whole_lab.mend()
+    whole_lab.ensure_engine()
+    left = whole_lab.ask("GET", "/containers/json?all=1")
+    for container in left:
+        whole_lab.ask("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+    assert not left, f"left in the lab: {[container['Names'] for container in left]}"
 
 
 # ----------------------------------------------------------------------------- what is left

@@ -59,7 +59,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start, and wait until it answers. Raises LabError with the end of its log."""
-        if self.process is not None:
+        if self.runs:
             raise LabError("the lab's dockerd runs already")
         self._config.write_text(json.dumps(self.settings))
         with self.log.open("ab") as log:
@@ -87,6 +87,11 @@ class Daemon:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process, paused or not."""
+        return self.process is not None and self.process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -132,7 +137,7 @@ class Daemon:
             return response.status, response.read()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self.process is None:
+        if self.process is None or not self.runs:
             raise LabError("the lab's dockerd does not run")
         return self.process
 

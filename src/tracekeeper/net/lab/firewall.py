@@ -41,6 +41,7 @@ table ip cut {
   }
 }
 """
+# Naming the table first makes it, so that taking it away always works.
 _MEND = "table ip cut\ndelete table ip cut\n"
 
 

@@ -183,6 +183,12 @@ class Lab:
             self._daemon.settings["live-restore"] = live_restore
         self._daemon.start()
 
+    def ensure_engine(self) -> None:
+        """Bring dockerd back if it was stopped, killed or paused."""
+        if not self._daemon.runs:
+            self._daemon.start()
+        self.resume_engine()
+
     def restart_engine(self, *, kill: bool = False, live_restore: bool | None = None) -> None:
         """`stop_engine`, then `start_engine`."""
         self.stop_engine(kill=kill)
