@@ -98,9 +98,10 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept, and what all connections go through (ssh)."""
         while self._idle:
             self._idle.pop()[0].close()
+        self._dial.close()
 
     @cached_property
     def containers(self) -> "Containers":

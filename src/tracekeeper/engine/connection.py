@@ -1,8 +1,7 @@
 """A byte stream to an engine: all that the layers above know of one."""
 
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 READ_SIZE = 256 * 1024
 CONNECT_TIMEOUT = 10.0
@@ -39,5 +38,13 @@ class Connection(Protocol):
         ...
 
 
-Dial: TypeAlias = Callable[[], Awaitable[Connection]]
-"""Makes one connection. Raises EngineUnreachable."""
+class Dial(Protocol):
+    """Makes connections to one engine, and owns what they share."""
+
+    async def __call__(self) -> Connection:
+        """One connection. Raises EngineUnreachable."""
+        ...
+
+    def close(self) -> None:
+        """End what the connections share, and so those that go through it."""
+        ...

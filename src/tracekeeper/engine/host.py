@@ -4,6 +4,7 @@ A `Host` is all that the rest of the program says about an engine: hosts.py find
 environment, docker contexts), transport.py dials it.
 """
 
+import re
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -73,3 +74,8 @@ class Host(msgspec.Struct, frozen=True):
         if parts.scheme == "unix":
             return True
         return parts.scheme != "ssh" and not self.proxy and parts.hostname in LOOPBACK
+
+
+def shown(url: str) -> str:
+    """`url` as it may be seen in a message: without a password, even where it is no proper URL."""
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)

@@ -6,17 +6,31 @@ proxy: ours tell that the proxy is alive, and who listens beyond it is asked by 
 
 import asyncio
 import base64
+import socket
 from urllib.parse import unquote, urlsplit
 
 import h11
+import msgspec
 
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
-from tracekeeper.engine.host import Host
-from tracekeeper.engine.transport import stream, tcp_socket
+from tracekeeper.engine.host import Host, shown
+from tracekeeper.engine.stream import tcp_stream
 from tracekeeper.errors import UsageError
 
 _PORTS = {"http": 80, "https": 443}
+
+
+class _Proxy(msgspec.Struct, frozen=True):
+    tls: bool
+    name: str
+    port: int
+    credentials: str
+
+
+def check_proxy(url: str) -> None:
+    """Raises UsageError if `url` names no HTTP proxy."""
+    _proxy(url)
 
 
 async def through_proxy(host: Host, name: str, port: int) -> Connection:
@@ -24,17 +38,13 @@ async def through_proxy(host: Host, name: str, port: int) -> Connection:
 
     Raises UsageError for a bad proxy URL, EngineUnreachable.
     """
-    proxy = urlsplit(host.proxy)
-    if proxy.scheme not in _PORTS or not proxy.hostname:
-        raise UsageError(
-            f"{proxy.hostname or host.proxy!r} is no HTTP proxy", hint="use http://host:port"
-        )
-    about = f"the proxy {proxy.hostname} on the way to {host.url}"
+    proxy = _proxy(host.proxy)
+    about = f"the proxy {proxy.name} on the way to {host.url}"
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            connection = await _dial(host, proxy.scheme, proxy.hostname, proxy.port)
+            connection = await _dial(host, proxy)
             try:
-                await _tunnel(connection, name, port, _credentials(host.proxy))
+                early = await _tunnel(connection, name, port, proxy.credentials)
             except BaseException:
                 connection.close()
                 raise
@@ -45,22 +55,48 @@ async def through_proxy(host: Host, name: str, port: int) -> Connection:
         raise EngineUnreachable(f"{about} cannot be reached: {why}") from error
     except ConnectionLost as error:
         raise EngineUnreachable(f"{about} makes no tunnel: {error.message}") from error
-    return connection
+    return _Tunnel(connection, early) if early else connection
 
 
-async def _dial(host: Host, scheme: str, name: str, port: int | None) -> Connection:
-    raw = await stream(await tcp_socket(name, port or _PORTS[scheme], host.keepalive))
-    if scheme == "http":
+def _proxy(url: str) -> _Proxy:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise UsageError(
+            f"{shown(url)!r} is no HTTP proxy",
+            hint="use http://[user:password@]host:port; special characters of a password as %XX",
+        )
+    return _Proxy(
+        tls=parts.scheme == "https",
+        name=parts.hostname,
+        port=port or _PORTS[parts.scheme],
+        credentials=_credentials(parts.username, parts.password or ""),
+    )
+
+
+def _credentials(username: str | None, password: str) -> str:
+    if username is None:
+        return ""
+    return base64.b64encode(f"{unquote(username)}:{unquote(password)}".encode()).decode()
+
+
+async def _dial(host: Host, proxy: _Proxy) -> Connection:
+    raw = await tcp_stream(proxy.name, proxy.port, host.keepalive)
+    if not proxy.tls:
         return raw
     import ssl
 
     from tracekeeper.engine.tls import over_tls
 
-    return await over_tls(raw, ssl.create_default_context(), name, timeout=CONNECT_TIMEOUT)
+    return await over_tls(raw, ssl.create_default_context(), proxy.name, timeout=CONNECT_TIMEOUT)
 
 
-async def _tunnel(connection: Connection, name: str, port: int, credentials: str) -> None:
-    """Ask for the tunnel. Raises ConnectionLost with the proxy's own answer."""
+async def _tunnel(connection: Connection, name: str, port: int, credentials: str) -> bytes:
+    """Ask for the tunnel; what has come through it already. Raises ConnectionLost with the
+    proxy's own answer."""
     target = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     headers = [("Host", target)]
     if credentials:
@@ -76,13 +112,29 @@ async def _tunnel(connection: Connection, name: str, port: int, credentials: str
     assert isinstance(event, h11.Response), "the first event of an answer is its head"
     if not 200 <= event.status_code < 300:
         raise ConnectionLost(f"{event.status_code} {event.reason.decode('latin-1')}".strip())
-    if parser.trailing_data[0]:
-        raise ConnectionLost("it sent bytes before anything was asked")
+    return parser.trailing_data[0]
 
 
-def _credentials(proxy: str) -> str:
-    parts = urlsplit(proxy)
-    if parts.username is None:
-        return ""
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return base64.b64encode(pair.encode()).decode()
+class _Tunnel:
+    """A `Connection` whose other side spoke at once, as an SSH server does: its first bytes came
+    together with the proxy's answer."""
+
+    def __init__(self, inner: Connection, early: bytes) -> None:
+        self._inner = inner
+        self._early = early
+        self.write, self.write_eof, self.close = inner.write, inner.write_eof, inner.close
+
+    async def read(self) -> bytes:
+        """See `Connection.read`."""
+        early, self._early = self._early, b""
+        return early or await self._inner.read()
+
+    @property
+    def socket(self) -> socket.socket:
+        """See `Connection.socket`."""
+        return self._inner.socket
+
+    @property
+    def usable(self) -> bool:
+        """See `Connection.usable`."""
+        return self._inner.usable

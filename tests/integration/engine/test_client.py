@@ -15,7 +15,8 @@ from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import Timeouts
 from tracekeeper.engine.images import Progress
 from tracekeeper.engine.models import Version
-from tracekeeper.engine.transport import StreamConnection, dialler
+from tracekeeper.engine.stream import StreamConnection
+from tracekeeper.engine.transport import dialler
 from tracekeeper.errors import UsageError
 from tracekeeper.sockets import options
 

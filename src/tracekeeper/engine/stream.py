@@ -1,0 +1,142 @@
+"""Sockets as connections: the lowest layer of every way to an engine.
+
+The keepalive is on before the first packet of a TCP connection, whatever is spoken over it later.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from tracekeeper.engine.connection import READ_SIZE
+from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.tasks import end
+from tracekeeper.sockets import options
+from tracekeeper.sockets.options import Keepalive
+
+HEAD_START = 0.25
+"""Seconds that an address has for itself before the next one is tried too (RFC 8305 §5)."""
+
+_Address: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+async def unix_stream(path: str) -> "StreamConnection":
+    """A connection to a UNIX socket. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        await _connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return await stream(sock)
+
+
+async def tcp_stream(host: str, port: int, keepalive: Keepalive | None) -> "StreamConnection":
+    """A connection to the first address of `host` that answers; one that is silent keeps the
+    others from being tried for `HEAD_START` only. Raises OSError."""
+    addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return await stream(await _race(addresses, keepalive))
+
+
+async def stream(sock: socket.socket) -> "StreamConnection":
+    """A connection over a connected socket, which is closed if that fails."""
+    try:
+        reader, writer = await asyncio.open_connection(sock=sock, limit=READ_SIZE)
+    except BaseException:
+        sock.close()
+        raise
+    return StreamConnection(reader, writer)
+
+
+async def _race(addresses: Sequence[_Address], keepalive: Keepalive | None) -> socket.socket:
+    """The first socket that is connected; the others are closed. Raises the last OSError."""
+    waiting = list(addresses)
+    attempts: dict[asyncio.Task[None], socket.socket] = {}
+    failure: BaseException = OSError("it has no address")
+    winner = None
+    try:
+        while winner is None and (waiting or any(not task.done() for task in attempts)):
+            if waiting:
+                sock, address = _socket(waiting.pop(0), keepalive)
+                attempts[asyncio.create_task(_connect(sock, address))] = sock
+            done, _ = await asyncio.wait(
+                [task for task in attempts if not task.done()],
+                timeout=HEAD_START if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                if error := task.exception():
+                    failure = error
+                else:
+                    winner = attempts[task]
+    finally:
+        await end(*attempts)
+        for sock in attempts.values():
+            if sock is not winner:
+                sock.close()
+    if winner is None:
+        raise failure
+    return winner
+
+
+def _socket(address: _Address, keepalive: Keepalive | None) -> tuple[socket.socket, object]:
+    family, kind, protocol, _, where = address
+    sock = socket.socket(family, kind, protocol)
+    options.apply(sock, keepalive)
+    return sock, where
+
+
+async def _connect(sock: socket.socket, address: object) -> None:
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, address)  # type: ignore[arg-type]
+
+
+class StreamConnection:
+    """A `Connection` over a socket that asyncio reads and writes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        """See `Connection.read`."""
+        try:
+            return await self._reader.read(READ_SIZE)
+        except OSError as error:
+            raise _lost(error) from error
+
+    async def write(self, data: bytes) -> None:
+        """See `Connection.write`."""
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError as error:
+            raise _lost(error) from error
+
+    async def write_eof(self) -> None:
+        """See `Connection.write_eof`."""
+        try:
+            self._writer.write_eof()
+        except OSError as error:
+            raise _lost(error) from error
+
+    @property
+    def socket(self) -> "socket.socket":
+        """See `Connection.socket`."""
+        found: socket.socket = self._writer.get_extra_info("socket")
+        return found
+
+    @property
+    def usable(self) -> bool:
+        """See `Connection.usable`."""
+        return not self._reader.at_eof() and not self._writer.is_closing()
+
+    def close(self) -> None:
+        """See `Connection.close`."""
+        self._writer.transport.abort()
+
+
+def _lost(error: OSError) -> ConnectionLost:
+    why = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    return ConnectionLost(f"the connection to the Docker Engine broke: {why}")
