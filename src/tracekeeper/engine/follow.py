@@ -2,33 +2,26 @@
 
 The end of a stream is a hint. The machine then wants to know whether the container runs. If it
 does, reading goes on where it stopped (position.py). If not, the end marker in the log proves
-that the output is complete; if that is missing, the machine wants the rest of the log, and at
-last all of it again. `TRANSITIONS` is the whole of it.
+that the output is complete; if that is missing, the machine wants the rest of the log.
+
+What came in one answer is the log as it is. After a break it might not be: a host that crashed,
+a rotation or an editor may have changed the part that was read before. So then, and whenever the
+marker is missing, all of the log is read a second time and its checksum compared. `TRANSITIONS`
+is the whole of it.
 """
 
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
-from tracekeeper.engine.frames import STDOUT, Frame, FrameDecoder
+from tracekeeper.engine.frames import STDOUT, Frame
 from tracekeeper.engine.marker import EndMarker
-from tracekeeper.engine.position import (
-    LOST,
-    STAMP_SIZE,
-    Position,
-    Search,
-    TailSearch,
-    WholeSearch,
-)
+from tracekeeper.engine.position import STAMP_SIZE, Position, difference
+from tracekeeper.engine.reading import Reading
 from tracekeeper.errors import EngineError
-
-FIRST_TAIL = 1000
-"""Entries asked for after a break. dockerd finds 1000 in 20 ms, and decodes 100 MB in 3 s."""
-TAIL_GROWTH = 4
-"""Small, so that a link on which every connection dies after a megabyte still gets on."""
 
 _MILLISECOND = len("2026-11-23T02:29:16.123")
 _START = Position()
@@ -65,7 +58,7 @@ class State(Enum):
     FOLLOW = auto()  # reading what is there and what comes
     ASK = auto()  # the stream has ended: does the container run?
     REREAD = auto()  # it does not, and the marker is missing: the rest of the log
-    VERIFY = auto()  # still missing: all of the log
+    VERIFY = auto()  # all of the log a second time: is it what was taken?
     ENDED = auto()
 
 
@@ -74,11 +67,12 @@ class Event(Enum):
 
     END = auto()  # the answer came to its proper end
     CUT = auto()  # the connection broke
-    SHORT = auto()  # the tail began after the position
+    SHORT = auto()  # the tail began after the position, or may have
     RENEWED = auto()  # we broke it off ourselves, before a middlebox would have forgotten it
     RUNNING = auto()
     EXITED = auto()  # the container does not run, and the marker is missing
-    PROVEN = auto()  # the container does not run, and the marker has been seen
+    BROKEN = auto()  # it does not, the marker has been seen, but the reading was broken off once
+    PROVEN = auto()  # it does not, and all was read up to the marker: at once, or verified
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -88,11 +82,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.FOLLOW, Event.RENEWED): State.FOLLOW,
     (State.ASK, Event.RUNNING): State.FOLLOW,
     (State.ASK, Event.EXITED): State.REREAD,
+    (State.ASK, Event.BROKEN): State.VERIFY,
     (State.ASK, Event.PROVEN): State.ENDED,
     (State.REREAD, Event.SHORT): State.REREAD,
     (State.REREAD, Event.CUT): State.REREAD,
     (State.REREAD, Event.END): State.VERIFY,
-    (State.REREAD, Event.PROVEN): State.ENDED,
+    (State.VERIFY, Event.SHORT): State.VERIFY,
     (State.VERIFY, Event.CUT): State.VERIFY,
     (State.VERIFY, Event.END): State.ENDED,
     (State.VERIFY, Event.PROVEN): State.ENDED,
@@ -102,19 +97,32 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 class Follow:
     """Log bytes in, output out. Do what `wants` says, and report what came of it.
 
-    `wants` is None when the log has been taken to its end; `doubt` then says in a sentence why
-    output may be missing, or is empty. The end marker itself is never output.
+    `wants` is None when the log has been taken to its end; `doubt` and `altered` then say in a
+    sentence why output may be missing, and where the log is no longer what was taken of it. The
+    end marker itself is never output.
+
+    `Follow(nonce, position)` is for output that begins at `position`, behind that of an earlier
+    start of the container. `Follow.resume` goes on in the midst of it.
     """
 
-    __slots__ = ("_decoder", "_doubt", "_marker", "_position", "_search", "_state", "_tail")
+    __slots__ = ("_altered", "_broken", "_marker", "_reading", "_second", "_state")
 
     def __init__(self, nonce: str, position: Position = _START) -> None:
         self._marker = EndMarker(nonce)
-        self._position = position
+        self._reading = Reading(position.at_start())
+        self._second: Reading | None = None
         self._state = State.FOLLOW
-        self._tail: int | None = FIRST_TAIL
-        self._doubt = ""
-        self._begin_reading()
+        self._broken = False
+        self._altered = ""
+
+    @classmethod
+    def resume(cls, nonce: str, position: Position) -> Self:
+        """Go on for another `Follow`, of another process perhaps, that had come to `position`."""
+        follow = cls(nonce)
+        follow._marker.held, follow._marker.status = position.held, position.status
+        follow._reading = Reading(position)
+        follow._broken = True
+        return follow
 
     @property
     def state(self) -> State:
@@ -123,8 +131,11 @@ class Follow:
 
     @property
     def position(self) -> Position:
-        """What has been taken so far; another `Follow` can go on from here."""
-        return self._position
+        """What has been taken so far."""
+        marker = self._marker
+        return msgspec.structs.replace(
+            self._reading.position, held=marker.held, status=marker.status
+        )
 
     @property
     def exit_status(self) -> int | None:
@@ -138,44 +149,52 @@ class Follow:
             return None
         if self._state is State.ASK:
             return Ask()
-        return Read(self._read_tail(), follow=self._state is State.FOLLOW)
+        tail = self._current.tail
+        if tail is not None and self._second is not None:
+            tail += self._unverified(self._second)
+        return Read(tail, follow=self._state is State.FOLLOW)
 
     @property
     def settled(self) -> bool:
         """Whether this reading has reached the position: what comes next is new."""
-        return self._search is None
+        return self._current.settled
 
     @property
     def short(self) -> bool:
         """Whether this reading is of no use: break it off, and do what `wants` says then."""
-        return self._search is not None and self._search.short
+        return self._current.short
 
     @property
     def doubt(self) -> str:
         """Why output may be missing, as a sentence; empty if it is all there."""
-        if not self._doubt and self._state is State.ENDED and self._marker.status is None:
+        if self._state is State.ENDED and self._marker.status is None:
             return "the engine's log ends without the script's end marker"
-        return self._doubt
+        return ""
+
+    @property
+    def altered(self) -> str:
+        """Where the log differs from what was taken of it, as a sentence; empty if it does not, or
+        was not looked at again."""
+        return self._altered
 
     def feed(self, data: bytes) -> list[Piece]:
         """The output in these bytes of the log. Raises EngineError for what is no log."""
-        frames = self._decoder.feed(data)
-        if frames and self._search is not None:
-            frames = self._seek(frames, self._search)
-        if not frames:
-            return []
-        self._position = self._position.after(frames)
-        return self._pieces(frames)
+        if self._second is None:
+            frames = self._reading.feed(data)
+        else:
+            frames = self._verify(self._second, data)
+        return self._pieces(frames) if frames else []
 
     def ended(self, *, broken: bool) -> list[Piece]:
         """The reading came to its end, or broke off. Gives output that had been held back."""
         if self.short:
-            self._grow_tail()
             self._move(Event.SHORT)
-        elif self._state is not State.FOLLOW and self._marker.status is not None:
+        elif self._state is State.VERIFY and not broken:
+            self._move(self._after_all())
+        elif self._state is State.VERIFY and self._second is None and self.exit_status is not None:
             self._move(Event.PROVEN)
         else:
-            self._check_found(broken=broken)
+            self._broken = self._broken or broken
             self._move(Event.CUT if broken else Event.END)
         return self._held_back() if self._state is State.ENDED else []
 
@@ -186,43 +205,52 @@ class Follow:
     def answered(self, *, running: bool) -> None:
         """The engine said whether the container runs."""
         if running:
+            self._broken = True
             self._move(Event.RUNNING)
+        elif self._marker.status is None:
+            self._move(Event.EXITED)
         else:
-            self._move(Event.EXITED if self._marker.status is None else Event.PROVEN)
+            self._move(Event.BROKEN if self._broken else Event.PROVEN)
+
+    @property
+    def _current(self) -> Reading:
+        return self._second or self._reading
+
+    def _unverified(self, second: Reading) -> int:
+        """How many of the entries taken have not been read a second time."""
+        return self._reading.position.seen - second.position.seen
 
     def _move(self, event: Event) -> None:
         self._state = TRANSITIONS[self._state, event]
-        self._begin_reading()
+        self._current.again()
+        if self._state is State.VERIFY and self._second is None:
+            self._second = Reading(_START)
 
-    def _begin_reading(self) -> None:
-        self._decoder = FrameDecoder()
-        self._search: Search | None = None
-        if self._position.seen:
-            search = WholeSearch if self._read_tail() is None else TailSearch
-            self._search = search(self._position)
-
-    def _read_tail(self) -> int | None:
-        if self._state is State.VERIFY or not self._position.seen:
-            return None
-        return self._tail
-
-    def _grow_tail(self) -> None:
-        tail = (self._tail or FIRST_TAIL) * TAIL_GROWTH
-        self._tail = tail if tail < self._position.seen else None
-
-    def _seek(self, frames: list[Frame], search: Search) -> list[Frame]:
-        found = search.feed(frames)
-        if search.doubt:
-            self._doubt = search.doubt
-        if found is None:
+    def _verify(self, second: Reading, data: bytes) -> list[Frame]:
+        """Read entries a second time. What follows after those that were taken is new."""
+        missing = self._unverified(second)
+        frames = second.feed(data, most=missing)
+        if self._unverified(second):
             return []
-        self._search = None
-        self._tail = FIRST_TAIL
-        return found
+        self._compare(second)
+        self._reading.go_on(second, frames[missing:])
+        self._second = None
+        return frames[missing:]
 
-    def _check_found(self, *, broken: bool) -> None:
-        if self._state is State.VERIFY and self._search is not None and not broken:
-            self._doubt = LOST
+    def _compare(self, second: Reading) -> None:
+        found = difference(self._reading.position, second.position)
+        self._altered = self._altered or found
+
+    def _after_all(self) -> Event:
+        """The second reading has come to the log's end."""
+        second = self._second
+        if second is None:
+            return Event.END
+        if second.tail is not None and not second.settled:
+            second.again(whole=True)
+            return Event.SHORT
+        self._compare(second)
+        return Event.END
 
     def _pieces(self, frames: list[Frame]) -> list[Piece]:
         pieces: list[Piece] = []
@@ -247,7 +275,9 @@ class Follow:
 
     def _held_back(self) -> list[Piece]:
         held = self._marker.flush()
-        return [Piece(STDOUT, microseconds(self._position.last.stamp), held)] if held else []
+        return (
+            [Piece(STDOUT, microseconds(self._reading.position.last.stamp), held)] if held else []
+        )
 
 
 def microseconds(stamp: bytes) -> int:

@@ -19,15 +19,18 @@ Frame: TypeAlias = tuple[int, bytes]
 STDOUT, STDERR, SYSTEM_ERROR = 1, 2, 3
 HEADER_SIZE = 8
 _header = Struct(">B3sI").unpack_from
+_pack = Struct(">BxxxI").pack
 
 
 class FrameDecoder:
     """Cuts a byte stream into frames, however the stream is split."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_rest", "taken")
 
     def __init__(self) -> None:
         self._rest = b""
+        self.taken = b""
+        """The bytes of the frames that the last `feed` gave, with their headers."""
 
     @property
     def pending(self) -> int:
@@ -53,8 +56,13 @@ class FrameDecoder:
                 break
             position = start + size
             append((stream, data[start:position]))
-        self._rest = data[position:]
+        self.taken, self._rest = data[:position], data[position:]
         return frames
+
+
+def encoded(frames: list[Frame]) -> bytes:
+    """The bytes of these frames, as the daemon sends them."""
+    return b"".join([_pack(stream, len(data)) + data for stream, data in frames])
 
 
 def _broken(data: bytes) -> EngineError:

@@ -18,21 +18,22 @@ class EndMarker:
     `status` is None until the marker has been seen. Feed one stream's bytes in order.
     """
 
-    __slots__ = ("_held", "_pattern", "_prefix", "status")
+    __slots__ = ("_pattern", "_prefix", "held", "status")
 
     def __init__(self, nonce: str) -> None:
         self._prefix = prefix(nonce)
         self._pattern = re.compile(re.escape(self._prefix) + rb"(\d{1,%d})\n" % _MAX_STATUS_DIGITS)
-        self._held = b""
+        self.held = b""
+        """What may be the beginning of the marker."""
         self.status: int | None = None
 
     def scan(self, data: bytes) -> bytes:
         """What of `data`, and of bytes held before, is output. Holds back what may be a marker."""
         if self.status is not None:
             return data
-        if self._held:
-            data = self._held + data
-            self._held = b""
+        if self.held:
+            data = self.held + data
+            self.held = b""
         match = self._pattern.search(data)
         if match:
             self.status = int(match[1])
@@ -40,12 +41,12 @@ class EndMarker:
         if data.endswith(b"\n"):  # a marker has its only newline at its end
             return data
         cut = self._begins_at(data)
-        self._held = data[cut:]
+        self.held = data[cut:]
         return data[:cut]
 
     def flush(self) -> bytes:
         """What was held back and turns out to be output, at the end of the stream."""
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         return b"" if held.startswith(self._prefix) else held
 
     def _begins_at(self, data: bytes) -> int:

@@ -4,30 +4,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracekeeper.engine.frames import STDERR, STDOUT, Frame, FrameDecoder
+from tracekeeper.engine.frames import STDERR, STDOUT, Frame, FrameDecoder, encoded
 from tracekeeper.errors import EngineError
 
 FRAMES = st.lists(st.tuples(st.sampled_from([0, STDOUT, STDERR]), st.binary(max_size=300)))
 
 
-def encoded(frames: list[Frame]) -> bytes:
+def packed(frames: list[Frame]) -> bytes:
     return b"".join(pack(">BxxxI", stream, len(data)) + data for stream, data in frames)
 
 
 @given(FRAMES, st.lists(st.integers(1, 50)))
 def test_frames_come_out_however_they_are_split(frames: list[Frame], sizes: list[int]) -> None:
-    data, decoder, found = encoded(frames), FrameDecoder(), []
-    for size in sizes:
-        found += decoder.feed(data[:size])
+    data, decoder, found = packed(frames), FrameDecoder(), []
+    for size in [*sizes, len(data)]:
+        part = decoder.feed(data[:size])
+        assert decoder.taken == packed(part) == encoded(part)
+        found += part
         data = data[size:]
-    found += decoder.feed(data)
     assert found == frames
     assert decoder.pending == 0
 
 
 def test_an_incomplete_frame_is_pending() -> None:
     decoder = FrameDecoder()
-    assert decoder.feed(encoded([(STDOUT, b"abc")])[:-1]) == []
+    assert decoder.feed(packed([(STDOUT, b"abc")])[:-1]) == []
     assert decoder.pending == 10
     assert decoder.feed(b"c") == [(STDOUT, b"abc")]
 
@@ -42,4 +43,4 @@ def test_bytes_that_are_no_frame(data: bytes) -> None:
 
 def test_the_daemons_own_error_is_told() -> None:
     with pytest.raises(EngineError, match="broke its stream off: disk on fire"):
-        FrameDecoder().feed(encoded([(3, b"disk on fire\n")]))
+        FrameDecoder().feed(packed([(3, b"disk on fire\n")]))

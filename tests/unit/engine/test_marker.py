@@ -44,6 +44,7 @@ def test_a_newline_is_never_waited_for() -> None:
 def test_the_beginning_of_a_marker_is_held_back() -> None:
     marker = EndMarker(NONCE)
     assert marker.scan(b"text" + END[:9]) == b"text"
+    assert marker.held == END[:9]
     assert marker.flush() == END[:9]
     assert marker.flush() == b""
 
