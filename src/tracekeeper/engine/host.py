@@ -13,6 +13,7 @@ import msgspec
 from tracekeeper.sockets.options import DEFAULT, Keepalive
 
 TlsVersion: TypeAlias = Literal["", "1.2", "1.3"]
+PLAIN_PORT, TLS_PORT, SSH_PORT = 2375, 2376, 22
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 IDLE_SHARE = 0.7
 """The share of an idle budget after which a quiet connection is replaced."""

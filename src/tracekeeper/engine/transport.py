@@ -7,12 +7,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection, Dial
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
-from tracekeeper.engine.host import Host, shown
+from tracekeeper.engine.host import PLAIN_PORT, TLS_PORT, Host, shown
 from tracekeeper.engine.stream import StreamConnection, tcp_stream, unix_stream
 from tracekeeper.errors import UsageError
 from tracekeeper.sockets import options
-
-PLAIN_PORT, TLS_PORT = 2375, 2376
 
 
 def dialler(host: Host) -> Dial:
