@@ -1,0 +1,38 @@
+"""What the faults of engines share: a machine with a real daemon, also by TLS, and a project."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support import jobs, machine
+from tests.support.certificates import client_tls, write_all
+from tests.support.jobs import Project
+from tests.support.machine import Machine
+
+from tracekeeper.engine.host import Tls
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates that are as they should be."""
+    return write_all(tmp_path_factory.mktemp("tls") / "good")
+
+
+@pytest.fixture(scope="session")
+def tls(certificates: Path) -> Tls:
+    """What a client of `shared` has to be told."""
+    return client_tls(certificates)
+
+
+@pytest.fixture(scope="session")
+def shared(certificates: Path) -> Iterator[Machine]:
+    """A machine whose daemon keeps running."""
+    with machine.started(tls=certificates) as started:
+        yield started
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project of the test's own."""
+    with jobs.project(tmp_path / "work") as made:
+        yield made
