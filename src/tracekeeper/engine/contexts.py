@@ -20,20 +20,20 @@ DEFAULT_CONTEXT = "default"
 T = TypeVar("T")
 
 
-class _Configuration(msgspec.Struct, rename="camel"):
+class _Configuration(msgspec.Struct, frozen=True, rename="camel"):
     current_context: str = ""
 
 
-class _Endpoint(msgspec.Struct):
+class _Endpoint(msgspec.Struct, frozen=True):
     host: str = msgspec.field(name="Host", default="")
     skip_verify: bool = msgspec.field(name="SkipTLSVerify", default=False)
 
 
-class _Endpoints(msgspec.Struct):
+class _Endpoints(msgspec.Struct, frozen=True):
     docker: _Endpoint = _Endpoint()
 
 
-class _Context(msgspec.Struct):
+class _Context(msgspec.Struct, frozen=True):
     endpoints: _Endpoints = msgspec.field(name="Endpoints", default=_Endpoints())
 
 
