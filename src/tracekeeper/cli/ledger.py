@@ -24,7 +24,12 @@ def read_again(log: KeptLog) -> Ledger | None:
     kept = result.ledger
     read = read_back(log.directory.path)
     hops = [*kept.hops, Hop("read", read.bytes, read.crc)]
-    return judge(hops, kept.changes, doubt=kept.reason if kept.verdict == "unproven" else "")
+    return judge(
+        hops,
+        kept.changes,
+        doubt=kept.reason if kept.verdict == "unproven" else "",
+        altered=kept.reason if kept.verdict == "altered" else "",
+    )
 
 
 def report(log: KeptLog, ledger: Ledger | None, palette: Palette) -> str:

@@ -64,17 +64,20 @@ class Ledger(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "") -> Ledger:
+def judge(hops: Sequence[Hop], changes: Changes, *, doubt: str = "", altered: str = "") -> Ledger:
     """The ledger of a finished trace that took the way of `hops`: source, recorded, and others.
 
-    `doubt` is the sentence that says why the source may not be complete, empty where it is. A
-    trace that was altered is called nothing better, nor is one that may lack something.
+    `altered` is the sentence that says where the source, read a second time, was another one;
+    `doubt` says why it may not be complete. A trace that was altered is called nothing better, nor
+    is one that may lack something.
     """
-    verdict, reason = _verdict(hops, changes, doubt)
+    verdict, reason = _verdict(hops, changes, doubt, altered)
     return Ledger(tuple(hops), changes, verdict, reason)
 
 
-def _verdict(hops: Sequence[Hop], changes: Changes, doubt: str) -> tuple[Verdict, str]:
+def _verdict(
+    hops: Sequence[Hop], changes: Changes, doubt: str, altered: str
+) -> tuple[Verdict, str]:
     source, recorded, *later = hops
     expected = source.bytes + changes.total
     if recorded.bytes != expected:
@@ -82,6 +85,8 @@ def _verdict(hops: Sequence[Hop], changes: Changes, doubt: str) -> tuple[Verdict
     for before, hop in pairwise((recorded, *later)):
         if (hop.bytes, hop.crc) != (before.bytes, before.crc):
             return "altered", f"{_holds(hop)}, but {_holds(before)}"
+    if altered:
+        return "altered", altered
     if doubt:
         return "unproven", doubt
     if not later:

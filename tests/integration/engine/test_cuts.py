@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tracekeeper.engine import containers, follow
+from tracekeeper.engine import containers, reading
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.host import Host
@@ -150,7 +150,7 @@ def test_output_is_exact_over_random_cuts(
 
     async def one_job(seed: int) -> int:
         chance = random.Random(seed)
-        monkeypatch.setattr(follow, "FIRST_TAIL", chance.choice((1, 10, 1000)))
+        monkeypatch.setattr(reading, "FIRST_TAIL", chance.choice((1, 10, 1000)))
         payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(busybox))
         output = Collected()
         async with proxied(engine_url, tmp_path / f"{seed}.sock", chance) as proxy:

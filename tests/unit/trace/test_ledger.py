@@ -73,3 +73,12 @@ def test_a_verdict_and_its_reason(
     ledger = judge(hops, changes, doubt=doubt)
     assert (ledger.hops, ledger.changes) == (hops, changes)
     assert (ledger.verdict, ledger.reason) == (verdict, reason)
+
+
+def test_a_source_that_was_altered_is_worse_than_one_in_doubt() -> None:
+    hops = SOURCE, RECORDED, SPOOL
+    ledger = judge(hops, CHANGES, doubt="no end marker", altered="it begins later now")
+    assert (ledger.verdict, ledger.reason) == ("altered", "it begins later now")
+    assert judge((SOURCE, RECORDED), CHANGES, altered="it begins later now") == judge(
+        (SOURCE, RECORDED), CHANGES, altered="it begins later now", doubt="no end marker"
+    )
