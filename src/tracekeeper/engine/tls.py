@@ -162,6 +162,8 @@ class TlsConnection:
             self._finished = size < READ_SIZE
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:  # the other side's goodbye, after ours
+            self._finished = True
         except ssl.SSLError as error:
             if not parts:
                 raise _broken(error, self._hostname) from None
