@@ -14,6 +14,7 @@ import ssl
 from tracekeeper.engine.connection import READ_SIZE, Connection
 from tracekeeper.engine.errors import ConnectionLost, TlsFailure
 from tracekeeper.engine.host import Tls
+from tracekeeper.errors import EngineError
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -93,6 +94,8 @@ class TlsConnection:
         self._hostname = hostname
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        self._ahead = b""
+        self._heard = False
         self._finished = False
 
     async def handshake(self) -> None:
@@ -118,7 +121,8 @@ class TlsConnection:
     async def read(self) -> bytes:
         """See `Connection.read`. Empty means that the other side said goodbye; a stream that just
         stops raises ConnectionLost."""
-        while not (data := self._decrypted()) and not self._finished:
+        ahead, self._ahead = self._ahead, b""
+        while not (data := ahead or self._decrypted()) and not self._finished:
             await self._flush()
             await self._receive()
         return data
@@ -128,13 +132,20 @@ class TlsConnection:
         try:
             self.tls.write(data)
         except ssl.SSLError as error:
-            raise _broken(error, self._hostname) from None
+            raise self._broken(error) from None
         await self._flush()
 
     async def write_eof(self) -> None:
-        """See `Connection.write_eof`. The other side may go on sending (RFC 8446 §6.1)."""
-        with contextlib.suppress(ssl.SSLWantReadError):
+        """See `Connection.write_eof`. The other side may go on sending (RFC 8446 §6.1); what it has
+        sent already is taken out first, for OpenSSL takes it amiss there."""
+        while data := self._decrypted():
+            self._ahead += data
+        try:
             self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            raise self._broken(error) from None
         await self._flush()
 
     @property
@@ -166,7 +177,8 @@ class TlsConnection:
             self._finished = True
         except ssl.SSLError as error:
             if not parts:
-                raise _broken(error, self._hostname) from None
+                raise self._broken(error) from None
+        self._heard = self._heard or bool(parts)
         return b"".join(parts)
 
     async def _receive(self) -> None:
@@ -179,20 +191,22 @@ class TlsConnection:
         if data := self._outgoing.read():
             await self._inner.write(data)
 
-
-def _broken(error: ssl.SSLError, hostname: str) -> Exception:
-    if isinstance(error, ssl.SSLEOFError):
-        return ConnectionLost(
-            f"the connection to {hostname} was cut: it ended without TLS's goodbye"
-        )
-    if _is_alert(error):
-        return _failure(error, hostname)
-    return ConnectionLost(f"what came from {hostname} is damaged: {_reason(error)}")
+    def _broken(self, error: ssl.SSLError) -> EngineError:
+        """What an error after the handshake means. With TLS 1.3 the refusal of a client's
+        certificate comes when our side of the handshake is done: the first read meets it."""
+        if isinstance(error, ssl.SSLEOFError):
+            return ConnectionLost(
+                f"the connection to {self._hostname} was cut: it ended without TLS's goodbye"
+            )
+        if not _is_alert(error):
+            return ConnectionLost(f"what came from {self._hostname} is damaged: {_reason(error)}")
+        if not self._heard:
+            return _failure(error, self._hostname)
+        return ConnectionLost(f"{self._hostname} ended the TLS connection: {_reason(error)}")
 
 
 def _failure(error: ssl.SSLError, hostname: str) -> TlsFailure:
-    """What a failed handshake means. With TLS 1.3 the refusal of a client's certificate comes
-    after our side of the handshake is done, so it may be a read that meets it."""
+    """What a failed handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return TlsFailure(
             f"the certificate of {hostname} is not accepted: {error.verify_message}",
