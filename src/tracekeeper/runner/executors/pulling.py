@@ -1,7 +1,7 @@
 """Getting a job's images, as their pull policy says."""
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.errors import EngineRefused
@@ -9,7 +9,8 @@ from tracekeeper.engine.models import Image
 from tracekeeper.errors import JobError
 from tracekeeper.runner.executors.base import Output
 
-PullPolicy: TypeAlias = Literal["always", "if-not-present", "never"]
+Auth: TypeAlias = Callable[[], Awaitable[str]]
+"""Gives a value for X-Registry-Auth; asked only before a pull."""
 
 
 async def obtain_image(
@@ -18,10 +19,11 @@ async def obtain_image(
     policies: Sequence[str],
     output: Output,
     *,
+    auth: Auth,
     platform: str = "",
-    auth: str = "",
 ) -> Image:
-    """The image `name`, local or pulled. Later policies are for when the earlier ones failed.
+    """The image `name`, local or pulled. `policies` are always, if-not-present or never; later ones
+    are for when the earlier ones failed.
 
     Raises JobError (``image_pull_failure``) if none of them gives it.
     """
@@ -37,14 +39,8 @@ async def obtain_image(
 
 
 async def _obtain(
-    engine: Engine, name: str, policy: str, output: Output, platform: str, auth: str
+    engine: Engine, name: str, policy: str, output: Output, platform: str, auth: Auth
 ) -> Image:
-    if policy not in get_args(PullPolicy):
-        raise JobError(
-            f"image {name} has the unknown pull policy {policy!r}",
-            reason="runner_configuration_error",
-            hint="use always, if-not-present or never",
-        )
     local = None if policy == "always" else await engine.images.inspect(name)
     if local is not None and _is_for(platform, local):
         output.note(f"Using the local image {name} ({_short(local)})")
@@ -58,11 +54,12 @@ async def _obtain(
     return await _pull(engine, name, output, platform, auth)
 
 
-async def _pull(engine: Engine, name: str, output: Output, platform: str, auth: str) -> Image:
+async def _pull(engine: Engine, name: str, output: Output, platform: str, auth: Auth) -> Image:
     output.note(f"Pulling image {name}")
+    header = await auth()
     last = ""
     try:
-        async for progress in engine.images.pull(name, platform=platform, auth=auth):
+        async for progress in engine.images.pull(name, platform=platform, auth=header):
             last = last if progress.id else progress.status
     except EngineRefused as error:
         raise JobError(

@@ -1,4 +1,4 @@
-"""A job's services: containers beside the job's own, on a network that only they share.
+"""A job's services: containers beside the job's own, on a network that they share.
 
 A service is ready when something in it listens on a port that its image exposes. No helper image
 is needed to see that: a container of the job's image looks from inside the service's network.
@@ -18,6 +18,9 @@ from tracekeeper.engine.tasks import first, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec
+from tracekeeper.runner.docker.container import Attachment, Setup, service_body
+from tracekeeper.runner.docker.policy import is_privileged_service
+from tracekeeper.runner.docker.refusals import about_key
 from tracekeeper.runner.executors.base import Output
 
 WAIT = 30.0
@@ -28,6 +31,8 @@ SHOWN_LINES = 50
 LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 """The host's own log driver may be one that cannot be read."""
 PORT_VARIABLE = "HEALTHCHECK_TCP_PORT"
+
+_MODES_WITHOUT_NAMES = ("default", "bridge", "host")
 
 _LISTENS = """\
 while :; do
@@ -55,6 +60,11 @@ class Service(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...]
     environment: Mapping[str, str]
 
+    @property
+    def called(self) -> str:
+        """One name for the trace."""
+        return self.aliases[0] if self.aliases else self.image
+
 
 def describe(spec: ImageSpec, variables: Mapping[str, str]) -> Service:
     """A service as the job's `variables` complete it. It has the job's variables and its own."""
@@ -69,64 +79,92 @@ def describe(spec: ImageSpec, variables: Mapping[str, str]) -> Service:
 
 
 class Services:
-    """The services of one job on their network.
+    """The services of one job on its network.
 
-    `probe_image` is the job's image. Everything made is known to `containers` and `network` as
-    soon as it exists, so that it can be removed whatever happens.
+    `probe_image` is the job's image. Everything made is known to `containers` as soon as it
+    exists, so that it can be removed whatever happens.
     """
 
-    def __init__(
-        self, engine: Engine, labels: Mapping[str, str], network: str, probe_image: str
-    ) -> None:
+    def __init__(self, engine: Engine, setup: Setup, network: Attachment, probe_image: str) -> None:
         self._engine = engine
-        self._labels = dict(labels)
+        self._setup = setup
+        self._network = network
         self._probe_image = probe_image
-        self.network = network
         self.containers: list[str] = []
         self._named: list[tuple[Service, str]] = []
 
-    async def start(self, services: Sequence[Service]) -> None:
-        """Make the network and start every service. Raises JobError if one cannot be started."""
-        await self._engine.networks.create(self.network, labels=self._labels)
+    async def start(self, services: Sequence[Service], output: Output) -> None:
+        """Start every service. Raises JobError if one cannot be started."""
+        taken: set[str] = set()
         for service in services:
-            container = await self._create(service)
-            self._named.append((service, container))
-            try:
-                await self._engine.containers.start(container)
-            except EngineRefused as error:
-                raise JobError(
-                    f"service {service.image} cannot be started: {error.reason}",
-                    reason="runner_system_failure",
-                ) from error
+            output.note(f"Starting service {service.image}")
+            aliases = [alias for alias in service.aliases if alias not in taken]
+            taken.update(aliases)
+            await self._start(msgspec.structs.replace(service, aliases=tuple(aliases)))
 
     async def wait(self, output: Output, *, seconds: float = WAIT) -> None:
-        """Wait until all are ready. One that is not in time is a warning, with its last words."""
+        """Wait until all are ready; 0 seconds are the default, fewer mean not at all. One that is
+        not in time is a warning, with its last words."""
+        if seconds < 0:
+            return
         output.note("Waiting for services to be up and running")
         await asyncio.gather(
-            *(self._ready(*named, output=output, seconds=seconds) for named in self._named)
+            *(self._ready(*named, output=output, seconds=seconds or WAIT) for named in self._named)
         )
 
+    async def hosts(self) -> tuple[str, ...]:
+        """The services' names for the job's /etc/hosts, where its network gives it none."""
+        if self._network.mode not in _MODES_WITHOUT_NAMES:
+            return ()
+        entries: list[str] = []
+        for service, container in self._named:
+            address = "127.0.0.1"
+            if self._network.mode != "host":
+                address = (await self._engine.containers.inspect(container)).address
+            entries += [f"{alias}:{address}" for alias in service.aliases if address]
+        return tuple(entries)
+
+    @property
+    def names(self) -> Sequence[tuple[str, str]]:
+        """What each service is called, and its container."""
+        return [(service.called, container) for service, container in self._named]
+
     async def remove(self) -> None:
-        """Remove the containers, their anonymous volumes, and the network."""
-        await asyncio.gather(*map(self._engine.containers.remove, self.containers))
-        await self._engine.networks.remove(self.network)
+        """Remove the containers, and their anonymous volumes if they are not to stay."""
+        volumes = not self._setup.config.volume_keep
+        await asyncio.gather(
+            *(
+                self._engine.containers.remove(container, volumes=volumes)
+                for container in self.containers
+            )
+        )
+
+    async def _start(self, service: Service) -> None:
+        try:
+            container = await self._create(service)
+            self._named.append((service, container))
+            await self._engine.containers.start(container)
+        except EngineRefused as error:
+            about = about_key(self._setup.config, error.reason, service=True)
+            raise JobError(
+                f"service {service.image} cannot be started: {error.reason}{about}",
+                reason="runner_configuration_error" if about else "runner_system_failure",
+            ) from error
 
     async def _create(self, service: Service) -> str:
-        config: dict[str, object] = {
-            "Image": service.image,
-            "Env": [f"{key}={value}" for key, value in service.environment.items()],
-            "Labels": self._labels,
-            "User": service.spec.executor_opts.docker.user,
-            "HostConfig": {"NetworkMode": self.network, "LogConfig": LOG_CONFIG},
-            "NetworkingConfig": {
-                "EndpointsConfig": {self.network: {"Aliases": list(service.aliases)}}
-            },
-        }
-        if service.spec.entrypoint is not None:
-            config["Entrypoint"] = service.spec.entrypoint
-        if service.spec.command is not None:
-            config["Cmd"] = service.spec.command
-        return await self._made(config, service.spec.executor_opts.docker.platform)
+        setup, network = self._setup, self._network
+        aliases = service.aliases if network.is_named else ()
+        body = service_body(
+            setup,
+            service.image,
+            service.spec,
+            Attachment(network.mode, aliases),
+            LOG_CONFIG,
+            environment=service.environment,
+            privileged=is_privileged_service(setup.config, service.image),
+        )
+        platform = expand(service.spec.executor_opts.docker.platform, setup.variables)
+        return await self._made(body, platform)
 
     async def _made(self, config: Mapping[str, object], platform: str = "") -> str:
         return await to_its_end(self._create_and_note(config, platform))
@@ -173,7 +211,7 @@ class Services:
                 "Image": self._probe_image,
                 "Entrypoint": ["sh", "-c", _LISTENS % patterns],
                 "Cmd": [],
-                "Labels": self._labels,
+                "Labels": self._setup.labels,
                 "HostConfig": {"NetworkMode": f"container:{container}"},
             }
         )
@@ -192,7 +230,7 @@ class Services:
         except EngineError as error:
             lines = [f"its log cannot be read: {error.message}"]
         for line in lines:
-            output.note(f"{service.aliases[0]}: {line}")
+            output.note(f"{service.called}: {line}")
 
     async def _last_words(self, container: str) -> list[str]:
         decoder = FrameDecoder()
