@@ -55,6 +55,8 @@ class ShellExecutor:
         self._grace = grace
         self.doubt = ""
         """See `Executor.doubt`."""
+        self.altered = ""
+        """See `Executor.altered`."""
         self._shell = shutil.which("bash") or "/bin/sh"
 
     @property
