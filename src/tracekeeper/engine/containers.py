@@ -88,9 +88,16 @@ class Containers:
 
     @asynccontextmanager
     async def logs(
-        self, container: str, *, follow: bool, tail: int | None = None, timestamps: bool = True
+        self,
+        container: str,
+        *,
+        follow: bool,
+        tail: int | None = None,
+        timestamps: bool = True,
+        probe: bool = False,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Its log as frames, from the last `tail` entries on (None: from the beginning)."""
+        """Its log as frames, from the last `tail` entries on (None: from the beginning); for
+        `probe` see `Engine.open`."""
         query: Query = {
             "stdout": True,
             "stderr": True,
@@ -100,7 +107,7 @@ class Containers:
         }
         path = f"{_path(container)}/logs"
         async with (
-            self._engine.open("GET", path, query=query) as response,
+            self._engine.open("GET", path, query=query, probe=probe) as response,
             aclosing(response.chunks(endless=follow)) as chunks,
         ):
             yield chunks

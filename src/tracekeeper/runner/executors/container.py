@@ -12,7 +12,7 @@ read on over another one before it can have been forgotten.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
 
@@ -69,27 +69,41 @@ class _Reading(Enum):
 
 class ContainerRun:
     """Starts a container, or takes up one that runs, and delivers its output. Call `run` or
-    `take_up` once.
+    `take_up` once. `delivered` is called when all has been written that `follow` has taken.
 
     `follow` stands where the container's log has been taken to, and waits for the end marker with
     `nonce`.
     """
 
     def __init__(
-        self, engine: Engine, container: str, follow: Follow, nonce: str, output: Output
+        self,
+        engine: Engine,
+        container: str,
+        follow: Follow,
+        nonce: str,
+        output: Output,
+        *,
+        delivered: Callable[[], None] = lambda: None,
+        canary: str = "",
     ) -> None:
         self._engine = engine
         self._containers = engine.containers
         self._container = container
         self._follow = follow
         self._output = output
+        self._delivered = delivered
         before = follow.position.seen
         self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
         self._backoff = Backoff(engine.host.patience)
         self._story = Story(output, peer=engine.url, patience=engine.host.patience)
-        self._canary = Canary(engine.containers, container)
-        self._was_cut = False
+        self._canary = Canary(engine.containers, container, canary)
+        self._was_cut = self._is_taken_up = False
         self._restarted = ""
+
+    @property
+    def canary(self) -> str:
+        """What another process needs to know whether the engine was restarted."""
+        return self._canary.name
 
     async def run(self) -> Ended:
         """Start, deliver, and come back when it has ended.
@@ -108,7 +122,7 @@ class ContainerRun:
 
     async def take_up(self) -> Ended:
         """As `run`, for a container that somebody started who is gone; it may have ended since."""
-        self._was_cut = True
+        self._was_cut = self._is_taken_up = True
         async with self._containers.wait(self._container, "not-running") as waiting:
             return await self._to_its_end(waiting)
 
@@ -159,7 +173,10 @@ class ContainerRun:
     async def _read(self, want: Read) -> None:
         try:
             async with self._containers.logs(
-                self._container, follow=want.follow, tail=want.tail
+                self._container,
+                follow=want.follow,
+                tail=want.tail,
+                probe=self._story.is_broken,
             ) as chunks:
                 self._story.heard()
                 await self._check_restart()
@@ -230,6 +247,7 @@ class ContainerRun:
         for piece in pieces:
             self._preview.withdraw()
             self._output.write(piece.data, at=piece.at)
+        self._delivered()
 
     def _cut(self) -> None:
         """A connection broke. What the log has up to the end marker, it has whole."""
@@ -249,7 +267,7 @@ class ContainerRun:
         """Why output may be missing of a log that looks complete: an engine that was killed loses
         what is on its way through its memory, and only a broken connection tells of it."""
         await asyncio.wait({exited}, timeout=EXIT_DELAY)
-        while self._was_cut and not _is_known(exited):
+        while self._was_cut and (self._is_taken_up or not _is_known(exited)):
             try:
                 remembered = await self._containers.remembers_start(self._container)
             except (ConnectionLost, EngineUnreachable) as error:
@@ -261,7 +279,8 @@ class ContainerRun:
     async def _inspect(self) -> ContainerState:
         while True:
             try:
-                return (await self._containers.inspect(self._container)).state
+                probe = self._story.is_broken
+                return (await self._containers.inspect(self._container, probe=probe)).state
             except (ConnectionLost, EngineUnreachable) as error:
                 await self._pause(error)
 

@@ -4,6 +4,7 @@ Never silent: a break becomes one line of the trace and one event, with whom it 
 long a silence, by what, how long it took, and at which byte the output went on.
 """
 
+import asyncio
 import time
 
 from tracekeeper.errors import EngineError
@@ -31,7 +32,7 @@ class Story:
         "_renewals",
         "_silent",
         "_since",
-        "_told",
+        "_timer",
         "heard_at",
     )
 
@@ -43,7 +44,7 @@ class Story:
         self._longest = self._silent = 0.0
         self._since: float | None = None
         self._cause = ""
-        self._told = False
+        self._timer: asyncio.TimerHandle | None = None
         self.heard_at = time.monotonic()
         """When the engine was heard last, on the clock of `time.monotonic`."""
 
@@ -66,14 +67,9 @@ class Story:
         now = time.monotonic()
         if self._since is None:
             self._breaks += 1
-            self._since, self._cause, self._told = now, error.message, False
+            self._since, self._cause = now, error.message
             self._silent = now - self.heard_at
-        elif not self._told and now - self._since > TELL_AFTER:
-            self._told = True
-            self._output.note(
-                f"WARNING: the connection to {self._peer} broke ({self._cause}); waiting up to"
-                f" {self._patience:.0f} s for the Docker Engine to come back"
-            )
+            self._timer = asyncio.get_running_loop().call_later(TELL_AFTER, self._tell)
 
     def mended(self) -> None:
         """The output goes on."""
@@ -91,6 +87,8 @@ class Story:
     def closed(self, keepalive: str) -> None:
         """The output has come to its end, whatever that is."""
         self._longest = max(self._longest, time.monotonic() - self.heard_at)
+        if self._timer is not None:
+            self._timer.cancel()
         self._output.tell(
             ConnectionClosed(
                 peer=self._peer,
@@ -102,9 +100,22 @@ class Story:
             )
         )
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether there is no connection over which output comes."""
+        return self._since is not None
+
+    def _tell(self) -> None:
+        self._output.note(
+            f"WARNING: the connection to {self._peer} broke ({self._cause}); waiting up to"
+            f" {self._patience:.0f} s for the Docker Engine to come back"
+        )
+
     def _end_break(self, *, recovered: bool) -> None:
         if self._since is None:
             return
+        if self._timer is not None:
+            self._timer.cancel()
         seconds, self._since = time.monotonic() - self._since, None
         self._output.tell(
             ConnectionBroke(

@@ -1,5 +1,7 @@
 """What is told of a connection that broke, and in the end of any."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -20,6 +22,8 @@ class Told:
 
     def preview(self, data: bytes) -> None:
         raise AssertionError
+
+    def checkpoint(self, standing: object, *, now: bool = False) -> None: ...
 
     def tell(self, event: ConnectionEvent) -> None:
         self.events.append(event)
@@ -48,46 +52,55 @@ def test_nothing_is_told_where_nothing_broke() -> None:
 
 def test_a_break_is_one_event(clock: list[float]) -> None:
     told, story = begin()
-    clock[0] += 20
-    story.heard()
-    clock[0] += 3
-    story.met(ConnectionLost("it was reset"))
-    clock[0] += 0.5
-    story.met(ConnectionLost("nobody answers"))
-    story.mended()
-    story.mended()
+
+    async def main() -> None:
+        clock[0] += 20
+        story.heard()
+        clock[0] += 3
+        story.met(ConnectionLost("it was reset"))
+        assert story.is_broken
+        clock[0] += 0.5
+        story.met(ConnectionLost("nobody answers"))
+        story.mended()
+        story.mended()
+
+    asyncio.run(main())
     broke = ConnectionBroke(
         peer=PEER, silent=3.0, cause="it was reset", seconds=0.5, recovered=True
     )
     assert (told.notes, told.events) == ([], [broke])
+    assert not story.is_broken
 
 
-def test_a_long_break_is_told_while_it_lasts(clock: list[float]) -> None:
+def test_a_long_break_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracekeeper.runner.executors.story.TELL_AFTER", 0.0)
     told, story = begin()
-    for seconds in (0.0, 2.0, 2.0):
-        clock[0] += seconds
+
+    async def main() -> None:
         story.met(ConnectionLost("nobody answers"))
+        while not told.notes:
+            await asyncio.sleep(0)
+        story.met(ConnectionLost("nobody answers"))
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
     (note,) = told.notes
     assert note == (
         "WARNING: the connection to tcp://far:2376 broke (nobody answers); waiting up to 60 s for"
         " the Docker Engine to come back"
     )
-    story.mended()
-    (event,) = told.events
-    assert isinstance(event, ConnectionBroke)
-    assert event.seconds == 4.0
-    story.met(ConnectionLost("again"))
-    clock[0] += 2
-    story.met(ConnectionLost("again"))
-    assert len(told.notes) == 2
 
 
 def test_an_engine_that_is_given_up(clock: list[float]) -> None:
     told, story = begin()
-    clock[0] += 30
-    story.met(ConnectionLost("nobody answers"))
-    clock[0] += 60
-    assert story.given_up() == (
+
+    async def main() -> str:
+        clock[0] += 30
+        story.met(ConnectionLost("nobody answers"))
+        clock[0] += 60
+        return story.given_up()
+
+    assert asyncio.run(main()) == (
         "the Docker host tcp://far:2376 is gone: it has not answered for 90 s (nobody answers)."
         " The job's container may still run there"
     )
@@ -98,17 +111,22 @@ def test_an_engine_that_is_given_up(clock: list[float]) -> None:
 
 def test_the_sum(clock: list[float]) -> None:
     told, story = begin()
-    clock[0] += 5
-    story.heard()
-    story.asked()
-    story.renewed()
-    story.renewed()
-    story.met(ConnectionLost("gone"))
-    story.mended()
-    clock[0] += 7
-    story.closed("off")
+
+    async def main() -> None:
+        clock[0] += 5
+        story.heard()
+        story.asked()
+        story.renewed()
+        story.renewed()
+        story.met(ConnectionLost("gone"))
+        story.mended()
+        clock[0] += 7
+        story.met(ConnectionLost("gone"))
+        story.closed("off")
+
+    asyncio.run(main())
     closed = ConnectionClosed(
-        peer=PEER, keepalive="off", breaks=1, renewals=2, questions=1, longest_silence=7.0
+        peer=PEER, keepalive="off", breaks=2, renewals=2, questions=1, longest_silence=7.0
     )
     assert told.events[1:] == [closed]
     assert msgspec.json.decode(msgspec.json.encode(closed))["type"] == "connection_closed"

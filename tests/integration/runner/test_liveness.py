@@ -1,0 +1,242 @@
+"""A container's output over connections that go silent: nobody waits for ever, nothing is lost."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.fault_proxy import Fault, FaultProxy, Plan, no_faults
+
+from tracekeeper.engine import client
+from tracekeeper.engine.client import Engine
+from tracekeeper.engine.follow import Follow
+from tracekeeper.engine.host import Host
+from tracekeeper.engine.http import Timeouts
+from tracekeeper.events import ConnectionBroke, ConnectionClosed, ConnectionEvent
+from tracekeeper.runner.executors import canary, container, dispatcher
+from tracekeeper.runner.executors.canary import RESTARTED
+from tracekeeper.runner.executors.container import ContainerRun, Ended, HostGone
+
+pytestmark = pytest.mark.docker
+
+QUIET = "echo one; sleep 2; echo two"
+
+
+class Heard:
+    """An output that remembers."""
+
+    def __init__(self) -> None:
+        self.output = b""
+        self.notes: list[str] = []
+        self.events: list[ConnectionEvent] = []
+
+    def write(self, data: bytes, *, at: int | None = None) -> None:
+        self.output += data
+
+    def preview(self, data: bytes) -> None: ...
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def checkpoint(self, standing: object, *, now: bool = False) -> None: ...
+
+    def tell(self, event: ConnectionEvent) -> None:
+        self.events.append(event)
+
+    @property
+    def broke(self) -> list[ConnectionBroke]:
+        return [event for event in self.events if isinstance(event, ConnectionBroke)]
+
+    @property
+    def closed(self) -> ConnectionClosed:
+        assert isinstance(self.events[-1], ConnectionClosed)
+        return self.events[-1]
+
+
+Meanwhile = Callable[[Heard], Awaitable[None]]
+
+
+FollowScript = Callable[..., tuple[Ended, Heard]]
+
+
+async def nothing(_heard: Heard) -> None: ...
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+@pytest.fixture
+def follow_script(engine_url: str, busybox: str) -> FollowScript:
+    """Runs a script in a container over the engine at `host`, while something else happens."""
+
+    async def run(host: Host, script: str, meanwhile: Meanwhile) -> tuple[Ended, Heard]:
+        heard, nonce = Heard(), secrets.token_hex(16)
+        async with await Engine.connect(engine_url) as direct:
+            made = await direct.containers.create({"Image": busybox, "Cmd": dispatcher.COMMAND})
+            try:
+                first = dispatcher.first_members("/builds")
+
+                tar = _once(first + dispatcher.step_archive(script.encode(), nonce))
+                await direct.containers.put_archive(made, "/", tar)
+                async with await Engine.connect(host) as engine:
+                    job = ContainerRun(engine, made, Follow(nonce), nonce, heard)
+                    ended, _ = await asyncio.gather(job.run(), meanwhile(heard))
+            finally:
+                await direct.containers.remove(made)
+        return ended, heard
+
+    def start(host: Host, script: str, meanwhile: Meanwhile = nothing) -> tuple[Ended, Heard]:
+        return asyncio.run(run(host, script, meanwhile))
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions come soon, and have to be answered soon."""
+    monkeypatch.setattr(container, "QUESTION", 0.3)
+    monkeypatch.setattr(client, "_PROBE", Timeouts(answer=0.3, silence=0.3))
+
+
+def proxied(engine_url: str, directory: Path, plan: Plan = no_faults) -> FaultProxy:
+    return FaultProxy(engine_url, f"unix://{directory}/proxy.sock", plan)
+
+
+def network(proxy: FaultProxy, **settings: float) -> Host:
+    """A host of which nobody knows that it is near. `settings` are the host's, in seconds."""
+    return msgspec.structs.replace(Host(proxy.url, preview=False), **settings)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+def test_a_quiet_engine_is_asked_and_nothing_more_happens(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    with proxied(engine_url, tmp_path) as proxy:
+        ended, heard = follow_script(network(proxy), QUIET)
+    assert (ended.doubt, ended.exit_status, heard.output) == ("", 0, b"one\ntwo\n")
+    assert heard.closed.questions >= 3
+    assert (heard.closed.breaks, heard.broke, heard.notes) == (0, [], [])
+    assert heard.closed.longest_silence > 1
+
+
+def test_an_engine_that_freezes_is_noticed_and_waited_for(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    with proxied(engine_url, tmp_path) as proxy:
+
+        async def freeze(heard: Heard) -> None:
+            await until(lambda: heard.output)
+            proxy.pause()
+            await until(lambda: heard.notes)
+            proxy.resume()
+
+        ended, heard = follow_script(network(proxy), "echo one; sleep 4; echo two", freeze)
+    assert (ended.doubt, ended.exit_status, heard.output) == ("", 0, b"one\ntwo\n")
+    assert "waiting up to 300 s" in heard.notes[0]
+    (broke,) = heard.broke
+    assert broke.recovered
+    assert "and does not answer" in broke.cause
+    assert broke.silent >= 0.6
+
+
+def test_an_engine_that_stays_away_is_a_dead_host(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    with proxied(engine_url, tmp_path) as proxy:
+
+        async def die(heard: Heard) -> None:
+            await until(lambda: heard.output)
+            proxy.refuse(True)
+            proxy.cut_all()
+
+        with pytest.raises(
+            HostGone, match=r"the Docker host unix://.* is gone: it has not answered"
+        ):
+            follow_script(network(proxy, patience=0.5), QUIET, die)
+
+
+def test_a_connection_that_may_be_forgotten_is_replaced_in_time(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    with proxied(engine_url, tmp_path) as proxy:
+        ended, heard = follow_script(network(proxy, idle=0.5), QUIET)
+    assert (ended.doubt, ended.exit_status, heard.output) == ("", 0, b"one\ntwo\n")
+    assert heard.closed.renewals >= 3
+    assert (heard.broke, heard.closed.questions) == ([], 0)
+
+
+def test_a_stream_that_does_not_end_is_left(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    """The network swallows the log in its middle, and nothing else."""
+    faults = {1: (Fault("half-open", "down", 480),)}
+    with proxied(engine_url, tmp_path, lambda number: faults.get(number, ())) as proxy:
+        ended, heard = follow_script(network(proxy), QUIET)
+    assert (ended.doubt, ended.exit_status, heard.output) == ("", 0, b"one\ntwo\n")
+    assert any("/logs" in injected.request for injected in proxy.injected)
+
+
+def test_an_answer_to_the_start_that_is_lost(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    faults = {1: (Fault("rst", "down", 0),)}
+    with proxied(engine_url, tmp_path, lambda number: faults.get(number, ())) as proxy:
+        ended, heard = follow_script(network(proxy), "echo once")
+    assert (ended.exit_status, heard.output) == (0, b"once\n")
+    assert any("/start" in injected.request for injected in proxy.injected)
+
+
+def test_only_a_connection_broke_not_the_engine(
+    follow_script: FollowScript,
+    engine_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The canary lives: however much the engine has forgotten since, it is the same one."""
+
+    async def forgotten(_self: object, _container: str) -> bool:
+        return False
+
+    monkeypatch.setattr(canary, "FIRST", 0.0)
+    monkeypatch.setattr("tracekeeper.engine.containers.Containers.remembers_start", forgotten)
+    with proxied(engine_url, tmp_path) as proxy:
+
+        async def cut(heard: Heard) -> None:
+            await until(lambda: heard.output)
+            await asyncio.sleep(0.3)
+            proxy.cut_all()
+
+        ended, heard = follow_script(network(proxy), QUIET, cut)
+    assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
+    assert len(heard.broke) == 1
+
+
+def test_an_engine_that_has_lost_the_canary_was_restarted(
+    follow_script: FollowScript,
+    engine_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def knows(_self: object, _exec: str) -> bool:
+        return False
+
+    monkeypatch.setattr(canary, "FIRST", 0.0)
+    monkeypatch.setattr("tracekeeper.engine.containers.Containers.knows_exec", knows)
+    with proxied(engine_url, tmp_path) as proxy:
+
+        async def cut(heard: Heard) -> None:
+            await until(lambda: heard.output)
+            await asyncio.sleep(0.3)
+            proxy.cut_all()
+
+        ended, heard = follow_script(network(proxy), QUIET, cut)
+    assert ended.doubt == RESTARTED
+    assert f"WARNING: {RESTARTED}" in heard.notes
+    assert heard.output == b"one\ntwo\n"
