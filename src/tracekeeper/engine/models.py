@@ -44,6 +44,7 @@ class ContainerState(msgspec.Struct, frozen=True, rename="pascal"):
     exit_code: int
     error: str = ""
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
+    started_at: str = ""
 
 
 class ContainerConfig(msgspec.Struct, frozen=True, rename="pascal"):
@@ -53,6 +54,7 @@ class ContainerConfig(msgspec.Struct, frozen=True, rename="pascal"):
     exposed_ports: dict[str, object] | None = None
     labels: dict[str, str] | None = None
     env: list[str] | None = None
+    image: str = ""
 
     @property
     def variables(self) -> dict[str, str]:

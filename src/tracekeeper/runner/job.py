@@ -10,11 +10,13 @@ not kept then, and `timeouts` how a job leaves time for them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from tracekeeper.errors import JobError, StorageError, TracekeeperError
 from tracekeeper.protocol.payload import JobPayload, Step
@@ -26,6 +28,10 @@ from tracekeeper.trace.ledger import Ledger
 
 Status: TypeAlias = Literal["success", "failed", "canceled"]
 T = TypeVar("T")
+
+AGAIN = 60.0
+"""Seconds that a job which is taken up has at least: its time may be over, but what it wrote in
+time is still to be read."""
 
 SMALL_TRACE = 1 << 20
 """A trace of fewer bytes is read back at once: a thread would cost more than it saves."""
@@ -49,7 +55,7 @@ class JobResult(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True):
     """How the job stands before its trace is closed."""
 
     status: Status = "success"
@@ -58,8 +64,27 @@ class _Outcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Course(msgspec.Struct, frozen=True):
+    """How far a job has come, for a process that takes it up: the journal has it.
+
+    `step` is the step that was begun last, or about to be. `ended` is what has come to its end
+    last, and `outcome` how the job stood then, masked; `doubt` is why output may be missing,
+    `altered` where it was another one when it was read again. `began` and `step_began` are in
+    seconds since the epoch.
+    """
+
+    began: float = 0.0
+    step: str = ""
+    step_began: float = 0.0
+    ended: Literal["", "script", "after_script", "job"] = ""
+    outcome: Outcome = Outcome()
+    doubt: str = ""
+    altered: str = ""
+
+
 class JobRun:
-    """Runs one job. Call `run` once; `cancel` may be called at any time from the event loop.
+    """Runs one job. Call one of `run`, `take_up` and `give_up`, once; `cancel` may be called at any
+    time from the event loop.
 
     `compose` makes the shell script of a step, given the job's status so far. `variables` are the
     job's, expanded. `about` says in a few words why this executor was taken. `details` is a file
@@ -94,7 +119,9 @@ class JobRun:
         self._patience = 0
         self._current: asyncio.Task[Any] | None = None
         self._script_began = False
-        self._doubt = ""
+        self._course = Course()
+        self._again = False
+        self._doubt = self._altered = ""
 
     def cancel(self) -> None:
         """Stop the job. The first call stops the script politely, after_script and artifacts still
@@ -106,8 +133,28 @@ class JobRun:
     async def run(self) -> JobResult:
         """Run the job to the proven end of its trace; `clean_up` comes after it, also where this
         was cancelled. Never raises for what a job can do or suffer."""
+        self._course = Course(began=time.time())
+        return await self._to_its_end(self._until_script_ends)
+
+    async def take_up(self, course: Course, remark: str) -> JobResult:
+        """As `run`, for a job of which another process was killed when it had come as far as
+        `course` says, with an executor that finds what that one made. `remark` tells it in the
+        trace."""
+        self._course, self._again = course, True
+        self._doubt, self._altered = course.doubt, course.altered
+        if course.ended == "job":
+            return await self._judge(course.outcome)
+        self._trace.note(remark)
+        return await self._to_its_end(self._until_script_ended)
+
+    async def give_up(self, why: str) -> JobResult:
+        """Close the trace of a job that cannot be taken up: a system failure, unproven."""
+        self._doubt = why
+        return await self._close(Outcome("failed", reason=SYSTEM_FAILURE, message=why))
+
+    async def _to_its_end(self, until_script_ends: Callable[[], Awaitable[Outcome]]) -> JobResult:
         try:
-            outcome = await self._within_timeout()
+            outcome = await self._within_timeout(until_script_ends)
         except Exception as error:
             outcome = self._failed(error)
         return await self._close(outcome)
@@ -122,23 +169,39 @@ class JobRun:
             return f"not all of the job is removed: {self._trace.masked(trouble)}"
         return ""
 
-    async def _within_timeout(self) -> _Outcome:
+    async def _within_timeout(self, until_script_ends: Callable[[], Awaitable[Outcome]]) -> Outcome:
         seconds = self._payload.runner_info.timeout
         try:
-            async with asyncio.timeout(seconds) as timeout:
-                return await self._afterwards(await self._until_script_ends())
+            async with asyncio.timeout(self._left(seconds, self._course.began)) as timeout:
+                outcome = await until_script_ends()
+                if self._script_began and not self._course.ended:
+                    self._note_end("script", outcome)
+                return await self._afterwards(outcome)
         except TimeoutError:
             if not timeout.expired():
                 raise
         return _timed_out(f"the job ran longer than its timeout of {seconds} s and was stopped")
 
-    async def _until_script_ends(self) -> _Outcome:
+    async def _until_script_ends(self) -> Outcome:
         try:
             step = self._steps["script"]
             script = self._compose(step, "success")
             await self._prepare(script)
             outcome = await self._script(step, script)
         except TracekeeperError as error:
+            return self._failed(error)
+        return self._unless_canceled(outcome)
+
+    async def _until_script_ended(self) -> Outcome:
+        """As `_until_script_ends`, for a script that was begun, or has ended already."""
+        try:
+            await self._cancellable(self._executor.prepare(self._trace))
+            self._script_began = True
+            if self._course.ended:
+                return self._course.outcome
+            outcome = await self._script(self._steps["script"], b"")
+        except TracekeeperError as error:
+            self._collect_doubts()
             return self._failed(error)
         return self._unless_canceled(outcome)
 
@@ -158,15 +221,16 @@ class JobRun:
                 "download_artifacts", "Fetching artifacts", self._files.fetch_artifacts()
             )
 
-    async def _script(self, step: Step, script: bytes) -> _Outcome:
+    async def _script(self, step: Step, script: bytes) -> Outcome:
         if not step.script:
             self._warn("nothing ran: the job has no script; `trigger` and `run` are not acted on")
-            return _Outcome()
+            return Outcome()
         limit = self._limit(timeouts.SCRIPT, self._payload.runner_info.timeout)
+        left = self._begin(step, limit)
         work = self._run_step(step, script)
         self._script_began = True
         try:
-            async with asyncio.timeout(limit) as timeout:
+            async with asyncio.timeout(left) as timeout:
                 result = await self._stage("step_script", "Running the script", work)
         except TimeoutError:
             if not timeout.expired():
@@ -174,13 +238,15 @@ class JobRun:
             return _timed_out(f"the script ran longer than {limit:g} s and was stopped")
         return _judged(result)
 
-    async def _afterwards(self, outcome: _Outcome) -> _Outcome:
+    async def _afterwards(self, outcome: Outcome) -> Outcome:
         """Everything that happens after the script, however it ended. Where it could not even
         begin there is nothing to run in and nothing to keep."""
         if not self._script_began:
             return outcome
         try:
-            outcome = await self._after_script(outcome)
+            if self._course.ended != "after_script":
+                outcome = await self._after_script(outcome)
+                self._note_end("after_script", outcome)
             succeeded = outcome.status == "success"
             if self._payload.cache:
                 work = self._files.save_caches(succeeded=succeeded)
@@ -192,7 +258,7 @@ class JobRun:
             return outcome if outcome.status != "success" else self._failed(error)
         return self._unless_canceled(outcome)
 
-    async def _after_script(self, outcome: _Outcome) -> _Outcome:
+    async def _after_script(self, outcome: Outcome) -> Outcome:
         """Run after_script. How it ends changes nothing, unless the job
         says so by AFTER_SCRIPT_IGNORE_ERRORS."""
         step = self._steps.get("after_script")
@@ -206,11 +272,12 @@ class JobRun:
         self._warn(f"{failure.message}; the job's result stays as it is")
         return outcome
 
-    async def _failure_of(self, step: Step, status: Status) -> _Outcome | None:
+    async def _failure_of(self, step: Step, status: Status) -> Outcome | None:
         """Run after_script; how it failed, None where it did not. Raises StorageError."""
         limit = self._limit(timeouts.AFTER_SCRIPT, step.timeout)
+        left = self._begin(step, limit)
         try:
-            async with asyncio.timeout(limit) as timeout:
+            async with asyncio.timeout(left) as timeout:
                 work = self._run_step(step, self._compose(step, status))
                 result = await self._stage(
                     "after_script", "Running after_script", work, afterwards=True
@@ -230,46 +297,79 @@ class JobRun:
         try:
             return await self._executor.run(step, script, self._trace)
         finally:
-            self._doubt = self._doubt or self._trace.masked(self._executor.doubt)
+            self._collect_doubts()
+
+    def _collect_doubts(self) -> None:
+        executor, masked = self._executor, self._trace.masked
+        self._doubt = self._doubt or masked(executor.doubt)
+        self._altered = self._altered or masked(executor.altered)
 
     async def _stage(
         self, name: str, title: str, work: Coroutine[Any, Any, T], *, afterwards: bool = False
     ) -> T:
-        """Do `work` inside a section of the trace, in a task that `cancel` can stop alone."""
+        """Do `work` inside a section of the trace."""
         self._patience = int(afterwards)
         if self._cancels > self._patience:
             work.close()
             raise _canceled()
         with self._trace.section(name, title):
-            task = asyncio.ensure_future(work)
-            self._current = task
-            try:
-                return await task
-            except asyncio.CancelledError:
-                if self._cancels > self._patience and task.cancelled():
-                    raise _canceled() from None
-                raise
-            finally:
-                self._trace.drain()
-                self._current = None
+            return await self._cancellable(work)
 
-    async def _close(self, outcome: _Outcome) -> JobResult:
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` in a task that `cancel` can stop alone."""
+        task = asyncio.ensure_future(work)
+        self._current = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._cancels > self._patience and task.cancelled():
+                raise _canceled() from None
+            raise
+        finally:
+            self._trace.drain()
+            self._current = None
+
+    async def _close(self, outcome: Outcome) -> JobResult:
         """Say the end in the trace, seal it, and let no job be green on a doubtful trace."""
-        if outcome.status == "success" and self._doubt:
-            outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, self._doubt)
+        if outcome.status == "success" and (why := self._altered or self._doubt):
+            outcome = Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, why)
         if kept := self._keep(outcome.status):
             self._trace.note(kept)
-        self._trace.finish(_last_line(outcome))
+        self._trace.finish(_last_line(outcome), self._ended("job", outcome))
+        return await self._judge(outcome)
+
+    async def _judge(self, outcome: Outcome) -> JobResult:
         ledger = await self._seal()
         if outcome.status == "success" and ledger.verdict in ("unproven", "altered"):
-            outcome = _Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, ledger.reason)
+            outcome = Outcome("failed", outcome.exit_code, SYSTEM_FAILURE, ledger.reason)
         message = self._trace.masked(outcome.message)
         return JobResult(outcome.status, ledger, outcome.exit_code, outcome.reason, message)
 
     async def _seal(self) -> Ledger:
         if self._trace.size < SMALL_TRACE:
-            return self._trace.seal(self._doubt)
-        return await asyncio.to_thread(self._trace.seal, self._doubt)
+            return self._trace.seal(self._doubt, self._altered)
+        return await asyncio.to_thread(self._trace.seal, self._doubt, self._altered)
+
+    def _begin(self, step: Step, limit: float) -> float:
+        """A step begins, or goes on: how much of its `limit` is left, in seconds."""
+        if self._again and self._course.step == step.name:
+            return self._left(limit, self._course.step_began)
+        self._course = replace(self._course, step=step.name, step_began=time.time())
+        self._trace.record(self._course)
+        return limit
+
+    def _left(self, limit: float, since: float) -> float:
+        return max(limit - (time.time() - since), AGAIN) if self._again else limit
+
+    def _note_end(self, what: Literal["script", "after_script"], outcome: Outcome) -> None:
+        self._course = self._ended(what, outcome)
+        self._trace.record(self._course)
+
+    def _ended(self, what: Literal["script", "after_script", "job"], outcome: Outcome) -> Course:
+        masked = replace(outcome, message=self._trace.masked(outcome.message))
+        return replace(
+            self._course, ended=what, outcome=masked, doubt=self._doubt, altered=self._altered
+        )
 
     def _limit(self, name: str, default: float) -> float:
         seconds, warning = timeouts.limit(self._variables, name, default)
@@ -280,39 +380,39 @@ class JobRun:
     def _warn(self, sentence: str) -> None:
         self._trace.note(f"\x1b[33;1mWARNING: {sentence}\x1b[0;m")
 
-    def _unless_canceled(self, outcome: _Outcome) -> _Outcome:
+    def _unless_canceled(self, outcome: Outcome) -> Outcome:
         """`outcome`, but for a success that an interrupt came to."""
         if self._cancels and outcome.status == "success":
             return self._failed(_canceled())
         return outcome
 
-    def _failed(self, error: Exception) -> _Outcome:
+    def _failed(self, error: Exception) -> Outcome:
         reason = error.reason if isinstance(error, JobError) else SYSTEM_FAILURE
         status: Status = "canceled" if reason == CANCELED else "failed"
-        return _Outcome(status, reason=reason, message=defects.sentence(error, self._details))
+        return Outcome(status, reason=reason, message=defects.sentence(error, self._details))
 
 
-def _judged(result: StepResult, which: str = "") -> _Outcome:
+def _judged(result: StepResult, which: str = "") -> Outcome:
     code = result.exit_code
     if code == 0:
-        return _Outcome(exit_code=0)
+        return Outcome(exit_code=0)
     sentence = f"{which}exit code {code}"
     if result.oom:
         sentence = (
             f"{which}out of memory: the kernel ended it at its memory limit (exit code {code})"
         )
-    return _Outcome("failed", code, "script_failure", sentence)
+    return Outcome("failed", code, "script_failure", sentence)
 
 
-def _timed_out(sentence: str) -> _Outcome:
-    return _Outcome("failed", reason=TIMED_OUT, message=sentence)
+def _timed_out(sentence: str) -> Outcome:
+    return Outcome("failed", reason=TIMED_OUT, message=sentence)
 
 
 def _canceled() -> JobError:
     return JobError("the job was canceled", reason=CANCELED)
 
 
-def _last_line(outcome: _Outcome) -> str:
+def _last_line(outcome: Outcome) -> str:
     if outcome.status == "success":
         return "\x1b[32;1mJob succeeded\x1b[0;m"
     if outcome.status == "canceled":

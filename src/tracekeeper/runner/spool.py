@@ -1,12 +1,12 @@
 """The runner's spool: one trace on disk, which survives the death of the process.
 
 A spool is a directory of two files. ``trace`` holds the trace's bytes and only grows. ``journal``
-gets a line at each commit: how long the trace is, its CRC-32, and the position in the source up
-to which the trace holds its output. What is behind the last whole line of the journal is not
-known to be what the source wrote, and is cut off when a spool is taken up again.
+gets a line at each commit: how long the trace is, its CRC-32, and the state of whoever writes it,
+which is all that is needed to go on from there. What is behind the last whole line of the journal
+cannot be gone on from, and is cut off when a spool is taken up again.
 
 Neither file holds a secret: what the masker holds back is not written, and its source is
-read again from the position.
+read again.
 
 Writing is safe from kill -9, not from the loss of power: nothing is synced to the medium.
 """
@@ -28,13 +28,12 @@ _BLOCK = 64 * 1024
 
 
 class Commit(msgspec.Struct, frozen=True, array_like=True):
-    """One line of the journal: the first `bytes` of the trace have CRC-32 `crc` and hold the
-    output of the source up to `position`, of which the last `held` bytes are not in it yet."""
+    """One line of the journal: the first `bytes` of the trace have CRC-32 `crc`, and `state` is
+    what its writer needs to go on from there, as JSON."""
 
     bytes: int
     crc: int
-    position: str = ""
-    held: int = 0
+    state: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _START = Commit(0, 0)
@@ -89,15 +88,15 @@ class Spool:
         self._write(self._trace, data)
         self.size += len(data)
 
-    def commit(self, recorded: Hop, position: str = "", held: int = 0) -> None:
-        """Journal that the trace is `recorded`, and holds the source's output to `position`."""
+    def commit(self, recorded: Hop, state: object = None) -> None:
+        """Journal that the trace is `recorded`, and its writer's `state`, in one line."""
         if recorded.bytes != self.size:
             raise StorageError(
                 f"the trace in {self.directory} has {self.size} bytes, but {recorded.bytes} were"
                 " made for it",
                 hint="this is a defect of tracekeeper; please report it",
             )
-        self.last = Commit(recorded.bytes, recorded.crc, position, held)
+        self.last = Commit(recorded.bytes, recorded.crc, msgspec.Raw(_encode(state)))
         self._write(self._journal, _encode(self.last) + b"\n")
 
     def seal(self) -> Hop:

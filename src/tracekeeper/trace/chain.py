@@ -8,7 +8,10 @@ Everything that is in a `Chain` but not yet in the trace is in memory alone, and
 the longest secret, less than one piece per stream, and the tail of a limited trace.
 """
 
+from typing import Self
 from zlib import crc32
+
+import msgspec
 
 from tracekeeper.trace.format import HEADER_SIZE, Stream, header
 from tracekeeper.trace.ledger import Changes, Hop
@@ -16,6 +19,20 @@ from tracekeeper.trace.limit import Limiter
 from tracekeeper.trace.masker import Masker, Masks
 from tracekeeper.trace.pieces import Pieces
 from tracekeeper.trace.utf8 import Utf8
+
+
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
+    """A place in a trace at which its chain held nothing back: all that another chain has to know
+    to go on from there. No output is in it, so that it may be written to a disk.
+
+    `source` is bytes and CRC-32 of what was written, `changes` the fields of `Changes`, `begun`
+    and `open` are those of `Pieces`.
+    """
+
+    source: tuple[int, int]
+    changes: tuple[int, ...]
+    begun: tuple[int, ...] = ()
+    open: bool = False
 
 
 class _Filter:
@@ -36,9 +53,9 @@ class _Counter:
 
     __slots__ = ("bytes", "crc")
 
-    def __init__(self) -> None:
-        self.bytes = 0
-        self.crc = 0
+    def __init__(self, size: int = 0, crc: int = 0) -> None:
+        self.bytes = size
+        self.crc = crc
 
     def add(self, data: bytes) -> None:
         self.bytes += len(data)
@@ -58,6 +75,7 @@ class Chain:
 
     __slots__ = (
         "_at",
+        "_before",
         "_filters",
         "_limit",
         "_limiter",
@@ -80,6 +98,29 @@ class Chain:
         self._recorded = _Counter()
         self._masked = 0
         self._runner = 0
+        self._before = Changes()
+
+    @classmethod
+    def restore(cls, masks: Masks, recorded: Hop, checkpoint: Checkpoint) -> Self:
+        """Go on for a chain without a limit that is gone, from a checkpoint of it."""
+        chain = cls(masks)
+        chain._before = before = Changes(*checkpoint.changes)
+        chain._source = _Counter(*checkpoint.source)
+        chain._recorded = _Counter(recorded.bytes, recorded.crc)
+        chain._masked, chain._runner = before.masked, before.runner
+        chain._pieces.headers, chain._pieces.newlines = before.headers, before.newlines
+        chain._pieces.restore(checkpoint.begun, open=checkpoint.open)
+        return chain
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the chain stands, for `restore`. None as long as output is in memory alone (it may
+        be the start of a secret, of a character or of a line), and once a limit was reached."""
+        waits = any(not each.masker.settled or each.utf8.held for each in self._filters.values())
+        if waits or self._pieces.waiting or (self._limiter and self._limiter.full):
+            return None
+        source = self._source.bytes, self._source.crc
+        changes = msgspec.structs.astuple(self.changes)
+        return Checkpoint(source, changes, self._pieces.begun, self._pieces.open)
 
     @property
     def source(self) -> Hop:
@@ -95,7 +136,7 @@ class Chain:
     def changes(self) -> Changes:
         """Why `recorded` is not `source`, at this moment."""
         filters = self._filters.values()
-        replaced = sum(each.utf8.replaced for each in filters)
+        replaced = self._before.replaced + sum(each.utf8.replaced for each in filters)
         waiting = sum(each.masker.held + each.utf8.held for each in filters)
         limiter = self._limiter
         return Changes(
@@ -106,7 +147,7 @@ class Chain:
             runner=self._runner,
             limited=-limiter.dropped if limiter else 0,
             waiting=waiting + self._pieces.waiting + (limiter.waiting if limiter else 0),
-            secrets=sum(each.masker.secrets for each in filters),
+            secrets=self._before.secrets + sum(each.masker.secrets for each in filters),
             replaced=replaced,
         )
 

@@ -32,6 +32,14 @@ class Masker:
         """How many bytes are held back because they may be the start of a secret."""
         return len(self._kept) - self._done
 
+    @property
+    def settled(self) -> bool:
+        """Whether a new masker would go on as this one does: nothing is held back, and no secret
+        reaches from what went out into what comes."""
+        if self._open or self.held:
+            return False
+        return not self._kept or (self._kept.endswith(b"\n") and self._masks.prefixes_end_with_line)
+
     def copy(self) -> "Masker":
         """Another masker that stands where this one does."""
         other = Masker(self._masks)

@@ -78,6 +78,7 @@ class Masks:
         "context",
         "longest",
         "prefixes",
+        "prefixes_end_with_line",
         "sampler",
         "values",
         "within_lines",
@@ -92,6 +93,7 @@ class Masks:
         self.longest = max(map(len, self.values), default=0)
         self.context = max(_LONGEST_PARAMETER, *map(len, self.prefixes), 0)
         self.within_lines = not any(b"\n" in word for word in words)
+        self.prefixes_end_with_line = not any(b"\n" in prefix for prefix in self.prefixes)
         self.sampler = Sampler(words)
         self._every = BytesAhoCorasick([word[:HEAD] for word in words], MatchKind.Standard)
         first = re.escape(bytes({value[0] for value in self.values if len(value) > 1}))

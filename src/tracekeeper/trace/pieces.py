@@ -82,6 +82,26 @@ class Pieces:
         """How many bytes of unfinished lines are not stored yet."""
         return sum(len(line.text) for line in self._lines.values())
 
+    @property
+    def begun(self) -> tuple[int, ...]:
+        """The streams whose line is stored in part and goes on; the trace ends in the last one's
+        if it ends in any."""
+        begun = [line.stream for line in self._lines.values() if line.begun]
+        return tuple(sorted(begun, key=lambda stream: self._lines[stream] is self._unfinished))
+
+    @property
+    def open(self) -> bool:
+        """Whether the trace ends in a line that is not finished."""
+        return self._unfinished is not None
+
+    def restore(self, begun: tuple[int, ...], *, open: bool) -> None:  # noqa: A002  # as above
+        """Go on for another `Pieces`, which had nothing that was not stored."""
+        for stream in begun:
+            self._lines[stream] = line = _Line(stream)
+            line.begun = True
+            if open:
+                self._unfinished = line
+
     def _flush(self, line: _Line) -> bytes:
         parts: list[bytes] = []
         self._part(line, line.text, parts)

@@ -28,13 +28,20 @@ from tracekeeper.protocol.payload import (
     JobVariable,
     Step,
 )
+from tracekeeper.runner.docker.config import DockerConfig
 from tracekeeper.runner.executors.docker import DockerExecutor
 from tracekeeper.runner.executors.leftovers import DATA_LABEL, RUN_LABEL, remove_leftovers
+from tracekeeper.runner.executors.surroundings import DockerSettings
 
 pytestmark = pytest.mark.docker
 
 SCRIPT = Step("script", (), 60)
 AFTER = Step("after_script", (), 60)
+
+
+def waiting(seconds: int) -> DockerSettings:
+    """Settings with so much time for services to be ready."""
+    return DockerSettings(DockerConfig(wait_for_services_timeout=seconds))
 
 
 class Recorder:
@@ -51,6 +58,8 @@ class Recorder:
         self.data += data
         self.times.append(at)
         self._changed.set()
+
+    def checkpoint(self, standing: object, *, now: bool = False) -> None: ...
 
     def tell(self, event: ConnectionEvent) -> None: ...
 
@@ -399,7 +408,7 @@ def test_unknown_image(job: Job) -> None:
 
 
 def test_image_that_may_not_be_pulled(job: Job) -> None:
-    error = fails(job, "tracekeeper-no-such-image", pull_policy=("never",))
+    error = fails(job, "tracekeeper-no-such-image", settings=DockerSettings(pull_policy=("never",)))
     assert error.reason == "image_pull_failure"
     assert "its pull policy is 'never'" in error.message
 
@@ -593,7 +602,7 @@ def test_service_that_does_not_listen_is_a_warning_with_its_log(
     service = ImageSpec(image, alias="svc", command=("sh", "-c", "echo oh no; sleep 60"))
 
     async def main() -> None:
-        async with job.prepared(services=(service,), services_wait=1.0) as executor:
+        async with job.prepared(services=(service,), settings=waiting(1)) as executor:
             await executor.run(SCRIPT, b"", job.output)
             assert executor.doubt == ""
         text = "\n".join(job.output.notes)
@@ -610,7 +619,7 @@ def test_service_that_listens_on_loopback_only_is_not_ready(
     service = ImageSpec(image, command=("httpd", "-f", "-p", "127.0.0.1:8080"))
 
     async def main() -> None:
-        async with job.prepared(services=(service,), services_wait=1.0):
+        async with job.prepared(services=(service,), settings=waiting(1)):
             assert any("nothing listens" in note for note in job.output.notes)
 
     run(main())
@@ -655,8 +664,9 @@ def test_service_has_a_log_that_can_be_read_whatever_the_host_does(
 
     async def main() -> None:
         async with job.prepared(services=(service,)) as executor:
-            assert executor._services is not None
-            (container,) = executor._services.containers
+            services = executor._around.services
+            assert services is not None
+            (container,) = services.containers
             config = engine_api("GET", f"/containers/{container}/json")["HostConfig"]
             assert config["LogConfig"]["Type"] == "json-file"
 
@@ -666,7 +676,7 @@ def test_service_has_a_log_that_can_be_read_whatever_the_host_does(
 def test_service_without_ports_is_not_waited_for(job: Job) -> None:
     async def main() -> None:
         service = ImageSpec(job.image, command=("sleep", "60"))
-        async with job.prepared(services=(service,), services_wait=600.0):
+        async with job.prepared(services=(service,), settings=waiting(600)):
             assert any("not waiting" in note for note in job.output.notes)
 
     run(main())

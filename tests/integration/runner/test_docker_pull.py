@@ -27,6 +27,7 @@ from tracekeeper.errors import JobError
 from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.executors.docker import DockerExecutor
+from tracekeeper.runner.executors.surroundings import DockerSettings
 
 pytestmark = pytest.mark.docker
 
@@ -154,6 +155,8 @@ class Notes:
     def write(self, data: bytes, *, at: int | None = None) -> None:
         self.data += data
 
+    def checkpoint(self, standing: object, *, now: bool = False) -> None: ...
+
     def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None: ...
@@ -178,7 +181,12 @@ def run_job(url: str, image: str, variables: dict[str, str], *policy: str) -> No
 
     async def main() -> None:
         executor = DockerExecutor(
-            payload, variables, host=Host(url), sources=NoSources(), labels={}, pull_policy=policy
+            payload,
+            variables,
+            host=Host(url),
+            sources=NoSources(),
+            labels={},
+            settings=DockerSettings(pull_policy=policy),
         )
         try:
             await executor.prepare(output)

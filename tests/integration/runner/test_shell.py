@@ -36,6 +36,8 @@ class Recorder:
             if word in self.data:
                 event.set()
 
+    def checkpoint(self, standing: object, *, now: bool = False) -> None: ...
+
     def tell(self, event: ConnectionEvent) -> None: ...
 
     def preview(self, data: bytes) -> None:

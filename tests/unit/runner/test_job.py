@@ -55,10 +55,14 @@ class Stage:
     name = "fake"
     project_dir = "/project"
     doubt = ""
+    altered = ""
 
-    def __init__(self, deeds: dict[str, Deed], doubts: dict[str, str]) -> None:
+    def __init__(
+        self, deeds: dict[str, Deed], doubts: dict[str, str], altered: dict[str, str]
+    ) -> None:
         self.deeds = deeds
         self.doubts = doubts
+        self.alterations = altered
         self.calls: list[str] = []
         self.succeeded: list[bool] = []
         self.output: Output | None = None
@@ -83,6 +87,7 @@ class Stage:
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         self.calls.append(f"{step.name}: {script.decode()}")
         self.doubt = self.doubts.get(step.name, "")
+        self.altered = self.alterations.get(step.name, "")
         self.interrupt(step.name)
         return await self.deeds.get(step.name, succeed)(output)
 
@@ -135,8 +140,9 @@ class Ran:
         before: int = 0,
         deeds: dict[str, Deed] | None = None,
         doubts: dict[str, str] | None = None,
+        altered: dict[str, str] | None = None,
     ) -> None:
-        self.stage = Stage(deeds or {}, doubts or {})
+        self.stage = Stage(deeds or {}, doubts or {}, altered or {})
         self.directory = directory
         self.result: JobResult = asyncio.run(
             self._run(payload, variables or {}, interrupts or {}, before)
@@ -280,6 +286,13 @@ def test_no_job_is_green_on_an_altered_trace(tmp_path: Path) -> None:
 
     ran = Ran(tmp_path, deeds={"keep_artifacts": alter})
     assert ran.end == ("failed", "runner_system_failure", 0)
+    assert ran.result.ledger.verdict == "altered"
+
+
+def test_no_job_is_green_on_output_that_was_another_when_it_was_read_again(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, altered={"script": f"it begins later, after {SECRET}"})
+    assert ran.end == ("failed", "runner_system_failure", 0)
+    assert ran.result.message == "it begins later, after [MASKED]"
     assert ran.result.ledger.verdict == "altered"
 
 

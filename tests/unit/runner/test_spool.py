@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from zlib import crc32
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,14 +27,14 @@ def spooled(directory: Path, *parts: bytes) -> Spool:
     for number, part in enumerate(parts):
         data += part
         spool.append(part)
-        spool.commit(recorded(data), f"line {number}", held=number)
+        spool.commit(recorded(data), {"line": number})
     return spool
 
 
 def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     with spooled(tmp_path / "a/b", b"one\n", b"", b"two\n") as spool:
         assert (tmp_path / "a/b/trace").read_bytes() == b"one\ntwo\n"
-        assert spool.last == Commit(8, crc32(b"one\ntwo\n"), "line 2", 2)
+        assert spool.last == Commit(8, crc32(b"one\ntwo\n"), msgspec.Raw(b'{"line":2}'))
         assert spool.seal() == Hop("spool", 8, crc32(b"one\ntwo\n"))
 
 
@@ -80,7 +81,7 @@ def test_what_was_not_committed_is_cut_off(tmp_path: Path) -> None:
     spool.append(b"three")
     spool.close()
     with Spool.recover(tmp_path) as again:
-        assert again.last == Commit(8, crc32(b"one\ntwo\n"), "line 1", 1)
+        assert again.last == Commit(8, crc32(b"one\ntwo\n"), msgspec.Raw(b'{"line":1}'))
         again.append(b"four\n")
         again.commit(recorded(b"one\ntwo\nfour\n"))
     assert (tmp_path / "trace").read_bytes() == b"one\ntwo\nfour\n"
@@ -189,7 +190,7 @@ spool = Spool.create(Path(sys.argv[1]))
 number = 0
 while True:
     spool.append(chain.write(b"line %d secret\\n" % number, at=number))
-    spool.commit(chain.recorded, str(number))
+    spool.commit(chain.recorded, number)
     number += 1
     if number == 1000:
         print("1000", flush=True)
@@ -206,7 +207,7 @@ def test_kill_9_loses_nothing_that_was_committed(tmp_path: Path) -> None:
         writer.send_signal(signal.SIGKILL)
     with Spool.recover(directory) as spool:
         lines = (directory / "trace").read_bytes().splitlines()
-        assert len(lines) == int(spool.last.position) + 1 >= 1000
+        assert len(lines) == int(bytes(spool.last.state)) + 1 >= 1000
         assert lines[-1].endswith(b"01O line %d [MASKED]" % (len(lines) - 1))
     assert (
         b"secret" not in (directory / "trace").read_bytes() + (directory / "journal").read_bytes()

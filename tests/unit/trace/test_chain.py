@@ -2,11 +2,12 @@
 
 from zlib import crc32
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracekeeper.trace.chain import Chain
+from tracekeeper.trace.chain import Chain, Checkpoint
 from tracekeeper.trace.format import HEADER_SIZE, MAX_PIECE, Stream
 from tracekeeper.trace.lines import Stripper, parse, text_of
 from tracekeeper.trace.masker import Masker, Masks
@@ -199,3 +200,85 @@ def test_what_is_said_beside_the_trace_is_masked_and_changes_nothing() -> None:
     assert chain.masked("ret, secret and glpat-abc") == "ret, [MASKED] and glpat-[MASKED]"
     assert chain.changes.runner == 0
     assert text_of(chain.finish(2), 1) == b"sec"
+
+
+# ----------------------------------------------------------------------------- checkpoints
+
+
+def restored(chain: Chain) -> Chain | None:
+    """Another chain that goes on from here, as a journal would bring it about."""
+    checkpoint = chain.checkpoint()
+    if checkpoint is None:
+        return None
+    kept = msgspec.json.decode(msgspec.json.encode(checkpoint), type=Checkpoint)
+    return Chain.restore(MASKS, chain.recorded, kept)
+
+
+@given(STEPS, st.integers(0, 12))
+def test_another_chain_goes_on_from_any_checkpoint(
+    steps: list[tuple[int, bytes]], killed_after: int
+) -> None:
+    steps = [(min(stream, 1), what) for stream, what in steps]
+    whole = Driver()
+    whole.run(steps)
+    chain, trace, since = Chain(MASKS), b"", 0
+    driver = Driver()
+    for at, (stream, what) in enumerate(steps[:killed_after]):
+        driver.do(stream, what, at)
+        if (again := restored(driver.chain)) is not None:
+            chain, trace, since = again, driver.trace, at + 1
+    driver.chain, driver.trace = chain, trace
+    for at, (stream, what) in enumerate(steps[since:], since):
+        driver.do(stream, what, at)
+    driver.trace += driver.chain.finish(len(steps))
+    assert driver.trace == whole.trace
+    assert driver.chain.source == whole.chain.source
+    assert driver.chain.changes == whole.chain.changes
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"", b"a line\n", b"secret\n", b"bar\r", b"Continue? ", b"glpat-token\n", b"!" * MAX_PIECE],
+)
+def test_where_a_checkpoint_is(written: bytes) -> None:
+    chain = Chain(Masks(["secret"]))
+    chain.write(written, at=1)
+    chain.flush()
+    assert chain.checkpoint() is not None
+
+
+@pytest.mark.parametrize("written", [b"sec", b"\xe2", b"glpat-", b"glpat-tok", b"&rss_token=x"])
+def test_where_none_is_until_the_script_ends(written: bytes) -> None:
+    chain = Chain(Masks(["secret"]))
+    chain.write(written, at=1)
+    chain.flush()
+    assert chain.checkpoint() is None
+    chain.drain()
+    assert chain.checkpoint() is not None
+
+
+def test_a_line_that_is_not_stored_has_none() -> None:
+    chain = Chain(MASKS)
+    chain.write(b"word ", at=1)
+    assert chain.checkpoint() is None
+
+
+def test_a_token_prefix_of_two_lines_has_none_between_them() -> None:
+    chain = Chain(Masks([], ["gl\npat-"]))
+    chain.write(b"gl\n", at=1)
+    assert chain.checkpoint() is None
+
+
+def test_a_limit_that_was_reached_has_none() -> None:
+    chain = Chain(MASKS, limit=200)
+    chain.write(b"a line\n", at=1)
+    assert chain.checkpoint() is not None
+    chain.write(b"a line\n" * 100, at=2)
+    assert chain.checkpoint() is None
+
+
+def test_no_output_is_in_a_checkpoint() -> None:
+    chain = Chain(Masks(["hunter2"]))
+    chain.write(b"hunter2 and words\n", at=1)
+    assert msgspec.json.encode(chain.checkpoint()).isascii()
+    assert set(msgspec.json.encode(chain.checkpoint())) <= set(b"[]-,0123456789truefals")

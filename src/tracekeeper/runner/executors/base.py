@@ -36,6 +36,12 @@ class Output(Protocol):
         """Append a line of the runner's own to the trace."""
         ...
 
+    def checkpoint(self, standing: msgspec.Struct, *, now: bool = False) -> None:
+        """All output up to here was written, and `standing` is what an executor in another process
+        needs to go on behind it. It is kept soon, or before this returns if `now`; it must not
+        hold what was masked. Raises StorageError."""
+        ...
+
     def tell(self, event: ConnectionEvent) -> None:
         """Something happened to the connection over which the output comes. Who gets it adds the
         job, and the byte of the trace that comes next."""
@@ -83,6 +89,12 @@ class Executor(Protocol):
     def doubt(self) -> str:
         """Why some output of the script that `run` ran last may be missing; empty where every
         byte was written. It holds however `run` ended, cancellation included."""
+        ...
+
+    @property
+    def altered(self) -> str:
+        """Where the output of the script that `run` ran last was another one when it was read a
+        second time; empty where it was not, or was not read twice."""
         ...
 
     async def prepare(self, output: Output) -> None:

@@ -27,12 +27,14 @@ FORGOTTEN = (
 
 
 class Canary:
-    """Tells a restarted engine from one to which only the connection broke."""
+    """Tells a restarted engine from one to which only the connection broke. `name` is that of a
+    canary which another process has left."""
 
-    def __init__(self, containers: Containers, container: str) -> None:
+    def __init__(self, containers: Containers, container: str, name: str = "") -> None:
         self._containers = containers
         self._container = container
-        self._exec = ""
+        self.name = name
+        """What it is called; empty where there is none."""
 
     async def set_out(self, *, wanted: Callable[[], bool]) -> None:
         """Leave the canary, soon, if it is still wanted then. Where that does not work there is
@@ -41,15 +43,15 @@ class Canary:
         if not wanted():
             return
         with suppress(EngineError):
-            self._exec = await self._containers.leave_exec(self._container)
+            self.name = await self._containers.leave_exec(self._container)
 
     async def lives(self) -> bool:
         """True if the engine is the one that had it: it was not restarted. Raises EngineError."""
-        return bool(self._exec) and await self._containers.knows_exec(self._exec)
+        return bool(self.name) and await self._containers.knows_exec(self.name)
 
     async def died(self) -> bool:
         """True if the engine has forgotten it though the container runs: it was restarted.
         Raises EngineError."""
-        if not self._exec or await self._containers.knows_exec(self._exec):
+        if not self.name or await self._containers.knows_exec(self.name):
             return False
         return (await self._containers.inspect(self._container)).state.running

@@ -11,25 +11,30 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tracekeeper.engine.client import Engine
-from tracekeeper.engine.credentials import registry_auth
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.position import Position
-from tracekeeper.engine.references import parse
 from tracekeeper.engine.tasks import Backoff, end, to_its_end
 from tracekeeper.errors import EngineError, JobError
-from tracekeeper.pipeline.variables import expand
-from tracekeeper.protocol.payload import ImageSpec, JobPayload, Step
+from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner.executors import dispatcher
 from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
 from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
-from tracekeeper.runner.executors.leftovers import ROLE_LABEL
-from tracekeeper.runner.executors.pulling import obtain_image
-from tracekeeper.runner.executors.services import WAIT, Services, describe
+from tracekeeper.runner.executors.leftovers import ROLE_LABEL, remove_labelled
+from tracekeeper.runner.executors.standing import (
+    NEVER,
+    Standing,
+    find_container,
+    reach,
+    subject,
+)
+from tracekeeper.runner.executors.surroundings import DEFAULTS, DockerSettings, Surroundings
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -58,9 +63,10 @@ class DockerExecutor:
     """Runs one job in a container. `variables` are the job's, expanded.
 
     `labels` are put on everything that is made, so that a later run can find what a crash left.
-    `pull_policy` holds for images that have none of their own; of several policies each is the
-    fallback of the one before it. `grace` is the time in seconds that a script has between
-    SIGTERM and SIGKILL, `services_wait` that services have to be ready.
+    `settings` are what a configuration file says, `owner` says whose the cache volumes are (the
+    project, and one of the jobs that it runs at once). `grace` is the time in seconds that a
+    script has between SIGTERM and SIGKILL. `standing` is that of an executor whose process was
+    killed: `prepare` finds its container, `run` goes on with its step.
     """
 
     name = "docker"
@@ -73,41 +79,49 @@ class DockerExecutor:
         host: Host,
         sources: Sources,
         labels: Mapping[str, str],
-        pull_policy: Sequence[str] = ("if-not-present",),
+        settings: DockerSettings = DEFAULTS,
+        owner: str = "",
         grace: float = GRACE,
-        services_wait: float = WAIT,
+        standing: Standing | None = None,
     ) -> None:
         self._payload = payload
         self._variables = variables
         self._host = host
         self._sources = sources
         self._labels = dict(labels)
-        self._pull_policy = tuple(pull_policy)
+        self._settings = settings
+        self._owner = owner
         self._grace = grace
-        self._services_wait = services_wait
         self.doubt = ""
         """See `Executor.doubt`."""
+        self.altered = ""
+        """See `Executor.altered`."""
         self._name = f"tracekeeper-{payload.id}-{secrets.token_hex(6)}"
         self._engine: Engine | None = None
-        self._services: Services | None = None
+        self._surroundings: Surroundings | None = None
         self._subject: Subject | None = None
         self._container = ""
         self._uploaded = False
         self._sent: tuple[bytes, str] | None = None
         self._position = Position()
+        self._started_at = NEVER
+        self._standing = standing
+        self._is_found = False
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
     async def prepare(self, output: Output) -> None:
-        """Get the images, start the services, make the container. Raises JobError."""
-        spec = self._image_spec()
+        """Get the images, start the services, make the container; with a standing, find it. Raises
+        JobError."""
+        if self._standing is not None:
+            await self._find(self._standing)
+            return
         self._engine = engine = await Engine.connect(self._host)
         output.note(f"Using Docker {engine.version.version} at {engine.url}")
         if not engine.host.shows_unfinished_lines:
             output.note(NO_PREVIEW)
-        self._subject = await self._obtain(spec, output)
-        if self._payload.services:
-            await self._start_services(output)
-        await to_its_end(self._create(spec))
+        self._surroundings = self._surroundings_at(engine)
+        self._subject = await self._surroundings.prepare(output)
+        await to_its_end(self._create())
 
     async def put_sources(self, output: Output, script: bytes = b"") -> None:
         """Upload the checkout to the project directory, and with it the first step."""
@@ -128,24 +142,76 @@ class DockerExecutor:
     async def run(self, step: Step, script: bytes, output: Output) -> StepResult:
         """Run one script; see `Executor.run`. A cancellation stops it politely, a second one
         at once."""
-        self.doubt = ""
+        if self._standing is not None and self._standing.step == step.name:
+            return await self._go_on(self._standing, output)
+        self.doubt = self.altered = ""
         nonce = await self._put_step(script)
+        standing = Standing(step.name, nonce, self._position.encode(), self._started_at)
+        output.checkpoint(standing, now=True)
         follow = Follow(nonce, self._position)
-        container = ContainerRun(self._connected, self._container, follow, nonce, output)
-        running = asyncio.create_task(container.run())
+        container = self._container_run(standing, follow, output)
+        return await self._watch(asyncio.create_task(container.run()), follow, output)
+
+    async def _find(self, standing: Standing) -> None:
+        """Find what a process that was killed has made."""
+        self.doubt = "the script was not followed to its end"
+        self._engine = engine = await reach(self._host)
+        labels = [f"{key}={value}" for key, value in self._labels.items()]
+        found = await find_container(engine, *labels, f"{ROLE_LABEL}=job")
+        self._container, self._started_at = found.id, found.state.started_at
+        self._surroundings = self._surroundings_at(engine)
+        self._subject = await subject(engine, found)
+        self._position = Position.decode(standing.position)
+        self._uploaded = self._is_found = True
+
+    async def _go_on(self, standing: Standing, output: Output) -> StepResult:
+        """Follow the step that the container was started for, or was about to be."""
+        self._standing, self.doubt = None, ""
+        follow = Follow.resume(standing.nonce, self._position)
+        container = self._container_run(standing, follow, output)
+        was_started = self._started_at != standing.started
+        work = container.take_up() if was_started else container.run()
+        return await self._watch(asyncio.create_task(work), follow, output)
+
+    def _container_run(self, standing: Standing, follow: Follow, output: Output) -> ContainerRun:
+        def delivered() -> None:
+            if not follow.altered:
+                position = follow.position.encode()
+                output.checkpoint(replace(standing, position=position, canary=container.canary))
+
+        container = ContainerRun(
+            self._connected,
+            self._container,
+            follow,
+            standing.nonce,
+            output,
+            delivered=delivered,
+            canary=standing.canary,
+        )
+        return container
+
+    async def _watch(
+        self, running: asyncio.Task[Ended], follow: Follow, output: Output
+    ) -> StepResult:
+        async with self._around.logs_shown(output):
+            ended = await self._end_of(running, follow)
+        self._started_at = ended.state.started_at
+        return await self._result(ended)
+
+    async def _end_of(self, running: asyncio.Task[Ended], follow: Follow) -> Ended:
         try:
-            ended = await asyncio.shield(running)
+            return await asyncio.shield(running)
         except asyncio.CancelledError:
             await self._stop(running)
             raise
         except StartRefused as error:
-            raise not_started(error.reason, self._started) from error
+            refused = self._around.refused(error.reason)
+            raise refused or not_started(error.reason, self._started) from error
         except EngineRefused as error:
             raise _gone(error) from error
         finally:
             self._position = follow.position
-            self.doubt = _doubt_after(running)
-        return await self._result(ended)
+            self.doubt, self.altered = _doubt_after(running), follow.altered
 
     @asynccontextmanager
     async def collect(self, paths: Sequence[str]) -> AsyncIterator[Path]:
@@ -184,9 +250,12 @@ class DockerExecutor:
 
     async def _remove(self, engine: Engine) -> None:
         if self._container:
-            await engine.containers.remove(self._container)
-        if self._services is not None:
-            await self._services.remove()
+            stay = self._settings.config.volume_keep
+            await engine.containers.remove(self._container, volumes=not stay)
+        if self._surroundings is not None:
+            await self._surroundings.remove()
+        if self._is_found:
+            await remove_labelled(engine, self._labels)
 
     @property
     def _connected(self) -> Engine:
@@ -198,65 +267,35 @@ class DockerExecutor:
         assert self._subject is not None, "prepare comes first"
         return self._subject
 
-    def _image_spec(self) -> ImageSpec:
-        if self._payload.image is None:
-            raise JobError(
-                "the job names no image", reason="runner_configuration_error", hint="add `image:`"
-            )
-        return self._payload.image
+    @property
+    def _around(self) -> Surroundings:
+        assert self._surroundings is not None, "prepare comes first"
+        return self._surroundings
 
-    async def _obtain(self, spec: ImageSpec, output: Output) -> Subject:
-        engine = self._connected
-        name = expand(spec.name, self._variables)
-        image = await obtain_image(
+    def _surroundings_at(self, engine: Engine) -> Surroundings:
+        return Surroundings(
             engine,
-            name,
-            spec.pull_policy or self._pull_policy,
-            output,
-            platform=spec.executor_opts.docker.platform,
-            auth=self._registry_auth(name),
+            self._payload,
+            self._variables,
+            self._settings,
+            name=self._name,
+            owner=self._owner,
+            labels=self._labels,
         )
-        own = image.config.entrypoint if image.config else None
-        entrypoint = own if spec.entrypoint is None else spec.entrypoint
-        platform = f"{engine.version.os}/{engine.version.arch}"
-        return Subject(name, image, [part for part in entrypoint or () if part], platform)
 
-    def _registry_auth(self, image: str) -> str:
-        configuration = self._variables.get("DOCKER_AUTH_CONFIG", "")
+    async def _create(self) -> None:
+        body = self._around.body(self._started, dispatcher.COMMAND, LOG_CONFIG)
+        labels = {**self._labels, ROLE_LABEL: "job"}
+        given = body["Labels"]
+        assert isinstance(given, dict), "labels"
         try:
-            return registry_auth(configuration, parse(image).registry) if configuration else ""
-        except ValueError as error:
-            raise JobError(
-                f"the variable DOCKER_AUTH_CONFIG cannot be used: {error}",
-                reason="runner_configuration_error",
-            ) from error
-
-    async def _start_services(self, output: Output) -> None:
-        for spec in self._payload.services:
-            output.note(f"Starting service {expand(spec.name, self._variables)}")
-            await self._obtain(spec, output)
-        self._services = Services(self._connected, self._labels, self._name, self._started.name)
-        services = [describe(spec, self._variables) for spec in self._payload.services]
-        await to_its_end(self._services.start(services))
-        await self._services.wait(output, seconds=self._services_wait)
-
-    async def _create(self, spec: ImageSpec) -> None:
-        host: dict[str, object] = {"LogConfig": LOG_CONFIG}
-        if self._services is not None:
-            host["NetworkMode"] = self._services.network
-        config: dict[str, object] = {
-            "Image": self._started.name,
-            "Cmd": dispatcher.COMMAND,
-            "Env": [f"{key}={value}" for key, value in self._variables.items()],
-            "Labels": {**self._labels, ROLE_LABEL: "job"},
-            "User": spec.executor_opts.docker.user,
-            "HostConfig": host,
-        }
-        if spec.entrypoint is not None:
-            config["Entrypoint"] = spec.entrypoint
-        self._container = await self._connected.containers.create(
-            config, name=self._name, platform=spec.executor_opts.docker.platform
-        )
+            self._container = await self._connected.containers.create(
+                {**body, "Labels": {**given, **labels}},
+                name=self._name,
+                platform=self._around.platform,
+            )
+        except EngineRefused as error:
+            raise self._around.refused(error.reason) or error from error
 
     async def _put_step(self, script: bytes) -> str:
         """Upload the step unless it came with the sources; its nonce."""
@@ -271,7 +310,9 @@ class DockerExecutor:
         """Unpack a tar at ``/``, after the members `before` and what every container gets first.
         One upload costs as much as the mount of a file system."""
         if not self._uploaded:
-            before = dispatcher.first_members("/builds", self.project_dir) + before
+            caches = self._surroundings.volumes.caches if self._surroundings else ()
+            made = dispatcher.first_members("/builds", self.project_dir, *caches)
+            before = made + before
         await self._connected.containers.put_archive(self._container, "/", _after(before, archive))
         self._uploaded = True
 
@@ -288,9 +329,10 @@ class DockerExecutor:
     async def _stop(self, running: asyncio.Task[Ended]) -> None:
         containers = self._connected.containers
         try:
-            with suppress(EngineError):  # it may have ended just now
-                await containers.execute(self._container, dispatcher.TERMINATE, user="0")
-            await asyncio.wait({running}, timeout=self._grace)
+            if not self._settings.config.pid_mode:  # or it would reach the processes of others
+                with suppress(EngineError):  # it may have ended just now
+                    await containers.execute(self._container, dispatcher.TERMINATE, user="0")
+                await asyncio.wait({running}, timeout=self._grace)
         finally:
             if not running.done():
                 await containers.kill(self._container)

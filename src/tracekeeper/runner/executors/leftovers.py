@@ -29,8 +29,13 @@ async def remove_leftovers(
 
 async def remove_job(engine: Engine, data_id: str, job_id: int) -> int:
     """Remove what was made for one job; how many things there were. Raises EngineError."""
-    labels = [f"{DATA_LABEL}={data_id}", f"{JOB_LABEL}={job_id}"]
-    return await _remove_labelled(engine, labels, lambda _: True)
+    return await remove_labelled(engine, {DATA_LABEL: data_id, JOB_LABEL: str(job_id)})
+
+
+async def remove_labelled(engine: Engine, labels: Mapping[str, str]) -> int:
+    """Remove all that has these labels; how many things there were. Raises EngineError."""
+    wanted = [f"{key}={value}" for key, value in labels.items()]
+    return await _remove_labelled(engine, wanted, lambda _: True)
 
 
 async def _remove_labelled(
