@@ -24,6 +24,7 @@ from tracekeeper.local.data import JOBS_PER_RUN
 TIME_LIMIT = 180.0
 HEADER = re.compile(rb"^(.{27}) ([0-9a-f]{2})[OE]([ +])", re.DOTALL)
 MARKER = re.compile(rb"\x1etracekeeper-end:[0-9a-f]{32}:\d{1,3}\n")
+COMMAND = re.compile(rb"\x1b\[32;1m\$ [^\x1b]*\x1b\[0;m\n")
 Event = dict[str, Any]
 
 _PROGRAM = """
@@ -49,6 +50,11 @@ class Job(msgspec.Struct, frozen=True):
     exit_code: int | None
     output: bytes
     notes: str
+
+    @property
+    def written(self) -> bytes:
+        """`output` without the commands that are shown before they run."""
+        return COMMAND.sub(b"", self.output)
 
     @property
     def is_green(self) -> bool:
