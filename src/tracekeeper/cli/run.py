@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="What runs the scripts. auto: docker for a job with an image if an engine answers.",
 )
-@click.option("--docker-host", metavar="URL", help="Default: $DOCKER_HOST, then the local socket.")
+@click.option(
+    "--docker-host",
+    metavar="URL",
+    help="unix://, tcp://, https:// or ssh://. Default: as the Docker CLI finds its engine.",
+)
+@click.option("--docker-context", metavar="NAME", help="The engine of a docker context.")
 @click.option(
     "-j",
     "--jobs",
@@ -62,6 +67,7 @@ def command(
     variables_file: Path | None,
     executor: str,
     docker_host: str | None,
+    docker_context: str | None,
     jobs_at_once: int | None,
     with_needs: bool,
     keep_containers: str,
@@ -82,14 +88,11 @@ def command(
       130  interrupted
     """
     from tracekeeper.cli.viewer import Viewer
-    from tracekeeper.engine.hosts import LOCAL_SOCKET, find_host
     from tracekeeper.local.data import next_number
     from tracekeeper.local.keeping import Keep
     from tracekeeper.local.session import RunOptions, run_pipeline
 
-    host = find_host(os.environ, url=docker_host or "")
-    if executor != "shell" and host.url != LOCAL_SOCKET:
-        _check(host)
+    host = _host(executor, docker_host or "", docker_context or "")
     kept = data_path(directory, data)
     project = local_project(
         directory,
@@ -122,11 +125,22 @@ def command(
         return run_pipeline(project, options, viewer)
 
 
-def _check(host: "Host") -> None:
-    """Raises UsageError where `host` cannot be an engine, TlsFailure for bad certificates."""
-    from tracekeeper.engine.transport import dialler
+def _host(executor: str, url: str, context: str) -> "Host":
+    """The engine for this run, checked as far as it can be without reaching it; whatever the
+    environment says is no matter where no engine is used.
 
-    dialler(host)
+    Raises UsageError for what names no engine, TlsFailure for bad certificates.
+    """
+    from tracekeeper.engine.hosts import LOCAL, find_host
+
+    if executor == "shell":
+        return LOCAL
+    host = find_host(os.environ, url=url, context=context)
+    if host != LOCAL:
+        from tracekeeper.engine.transport import dialler
+
+        dialler(host)
+    return host
 
 
 def _program(command: str, directory: Path, data: Path | None) -> str:

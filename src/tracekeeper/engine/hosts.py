@@ -23,8 +23,9 @@ from tracekeeper.engine.contexts import (
 from tracekeeper.engine.host import PLAIN_PORT, SSH_PORT, TLS_PORT, Host, Tls
 from tracekeeper.errors import UsageError
 
-__all__ = ["LOCAL_SOCKET", "LOCAL_TLS", "find_host", "tls_from_directory"]
+__all__ = ["LOCAL", "LOCAL_SOCKET", "LOCAL_TLS", "find_host", "tls_from_directory"]
 
+LOCAL = Host(LOCAL_SOCKET)
 LOCAL_TLS = "tcp://localhost:2376"
 """What is dialled if TLS is asked for and no host is named."""
 

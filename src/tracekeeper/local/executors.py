@@ -32,11 +32,16 @@ class ExecutorChoice:
 
     async def get_ready(self, pipeline: Pipeline) -> None:
         """Load what containers need, and ask the engine, before the time of a job counts."""
-        images = any(job.config.image for job in pipeline.jobs.values())
-        if self._wanted == "docker" or (self._wanted == "auto" and images):
-            await asyncio.to_thread(import_module, "tracekeeper.runner.executors.docker")
-        if self._wanted == "auto" and images:
+        if not self.may_use_engine(pipeline):
+            return
+        await asyncio.to_thread(import_module, "tracekeeper.runner.executors.docker")
+        if self._wanted == "auto":
             self._start_asking()
+
+    def may_use_engine(self, pipeline: Pipeline) -> bool:
+        """Whether a job of `pipeline` may run in a container."""
+        images = any(job.config.image for job in pipeline.jobs.values())
+        return self._wanted == "docker" or (self._wanted == "auto" and images)
 
     async def choose(self, payload: JobPayload) -> Choice:
         """The executor for one job."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tracekeeper import events
+from tracekeeper.engine.cautions import cautions
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.hosts import LOCAL_SOCKET
 from tracekeeper.errors import StorageError, TracekeeperError, UsageError
@@ -137,6 +138,9 @@ class _Session:
 
     async def _run_jobs(self) -> str:
         choice = ExecutorChoice(self._options.executor, self._options.host)
+        if choice.may_use_engine(self._pipeline):
+            for sentence in cautions(self._options.host):
+                self._warn(sentence)
         snapshot, _ = await asyncio.gather(
             asyncio.to_thread(
                 Snapshot.take,

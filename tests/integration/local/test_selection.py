@@ -29,7 +29,7 @@ def test_a_job_that_its_rules_leave_out(checkout: Any) -> None:
 
 def test_an_address_that_is_none(checkout: Any) -> None:
     checkout.pipeline(PIPELINE)
-    run = checkout.run("-e", "docker", "--docker-host", "nonsense")
+    run = checkout.run("-e", "docker", "--docker-host", "ftp://nonsense")
     assert run.code == 2
-    assert "'nonsense' is no address of a Docker Engine" in run.errors
+    assert "'ftp://nonsense' is no address of a Docker Engine" in run.errors
     assert not (checkout.root / ".tracekeeper").exists()
