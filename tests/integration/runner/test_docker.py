@@ -490,9 +490,13 @@ def test_local_image_of_another_platform_than_asked_for_is_pulled(job: Job) -> N
 def test_job_without_an_image(job: Job) -> None:
     executor = job.executor()
     executor._payload = JobPayload(1, "", JobInfo(1, "job", "test"), (), ())
-    with pytest.raises(JobError, match="names no image"):
-        run(executor.prepare(job.output))
-    run(executor.cleanup())
+
+    async def main() -> None:
+        with pytest.raises(JobError, match="names no image"):
+            await executor.prepare(job.output)
+        await executor.cleanup()
+
+    run(main())
 
 
 def tar_of(files: dict[str, bytes]) -> bytes:
