@@ -15,7 +15,7 @@ import msgspec
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
 from tracekeeper.engine.host import Host, shown
-from tracekeeper.engine.stream import tcp_stream
+from tracekeeper.engine.stream import reason, tcp_stream
 from tracekeeper.errors import UsageError
 
 _PORTS = {"http": 80, "https": 443}
@@ -51,8 +51,7 @@ async def through_proxy(host: Host, name: str, port: int) -> Connection:
     except TimeoutError:
         raise EngineUnreachable(f"{about} does not answer in {CONNECT_TIMEOUT:.0f} s") from None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise EngineUnreachable(f"{about} cannot be reached: {why}") from error
+        raise EngineUnreachable(f"{about} cannot be reached: {reason(error)}") from error
     except ConnectionLost as error:
         raise EngineUnreachable(f"{about} makes no tunnel: {error.message}") from error
     return _Tunnel(connection, early) if early else connection

@@ -138,5 +138,11 @@ class StreamConnection:
 
 
 def _lost(error: OSError) -> ConnectionLost:
-    why = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
-    return ConnectionLost(f"the connection to the Docker Engine broke: {why}")
+    return ConnectionLost(f"the connection to the Docker Engine broke: {reason(error)}")
+
+
+def reason(error: OSError) -> str:
+    """The system's own words; asyncio puts its own in their place."""
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__

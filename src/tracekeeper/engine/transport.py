@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection, Dial
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
 from tracekeeper.engine.host import PLAIN_PORT, TLS_PORT, Host, shown
-from tracekeeper.engine.stream import StreamConnection, tcp_stream, unix_stream
+from tracekeeper.engine.stream import StreamConnection, reason, tcp_stream, unix_stream
 from tracekeeper.errors import UsageError
 from tracekeeper.sockets import options
 
@@ -113,8 +113,9 @@ async def _patient(url: str, connecting: Awaitable[StreamConnection]) -> StreamC
             f"no Docker Engine answers at {url} within {CONNECT_TIMEOUT:.0f} s"
         ) from None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise EngineUnreachable(f"no Docker Engine can be reached at {url}: {why}") from error
+        raise EngineUnreachable(
+            f"no Docker Engine can be reached at {url}: {reason(error)}"
+        ) from error
 
 
 def keepalive_of(connection: Connection) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.certificates import write_all
+from tests.support.certificates import Authority, write_all
 
 PIPELINE = "job: {image: busybox, script: [echo fine]}"
 
@@ -35,7 +35,7 @@ def test_no_password_is_told(checkout: Any) -> None:
 
 def test_what_is_weak_is_said_once(checkout: Any, tmp_path: Any) -> None:
     checkout.pipeline(PIPELINE)
-    write_all(tmp_path / "certificates")
+    write_all(tmp_path / "certificates", Authority())
     environ = {
         "DOCKER_TLS": "1",
         "DOCKER_CERT_PATH": str(tmp_path / "certificates"),
