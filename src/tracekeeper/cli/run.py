@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracekeeper.engine.host import Host
     from tracekeeper.local.executors import Wanted
     from tracekeeper.local.keeping import KeepWhen
+    from tracekeeper.runner.docker_config import Loaded
 
 
 @click.command(name="run")
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     help="unix://, tcp://, https:// or ssh://. Default: as the Docker CLI finds its engine.",
 )
 @click.option("--docker-context", metavar="NAME", help="The engine of a docker context.")
+@click.option(
+    "--docker-config",
+    metavar="FILE[:NAME]",
+    help="Docker jobs as [runners.docker] in a gitlab-runner config.toml says.",
+)
 @click.option(
     "-j",
     "--jobs",
@@ -68,6 +74,7 @@ def command(
     executor: str,
     docker_host: str | None,
     docker_context: str | None,
+    docker_config: str | None,
     jobs_at_once: int | None,
     with_needs: bool,
     keep_containers: str,
@@ -92,7 +99,8 @@ def command(
     from tracekeeper.local.keeping import Keep
     from tracekeeper.local.session import RunOptions, run_pipeline
 
-    host = _host(executor, docker_host or "", docker_context or "")
+    loaded = _loaded(docker_config) if docker_config else None
+    host = _host(executor, docker_host or "", docker_context or "", loaded)
     kept = data_path(directory, data)
     project = local_project(
         directory,
@@ -108,6 +116,8 @@ def command(
         with_needs=with_needs,
         executor=cast("Wanted", executor),
         host=host,
+        docker=loaded.settings if loaded else None,
+        warnings=loaded.warnings if loaded else (),
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
         keep=Keep(cast("KeepWhen", keep_containers), _program("debug", directory, data)),
     )
@@ -125,7 +135,13 @@ def command(
         return run_pipeline(project, options, viewer)
 
 
-def _host(executor: str, url: str, context: str) -> "Host":
+def _loaded(file: str) -> "Loaded":
+    from tracekeeper.runner.docker_config import load
+
+    return load(file)
+
+
+def _host(executor: str, url: str, context: str, loaded: "Loaded | None") -> "Host":
     """The engine for this run, checked as far as it can be without reaching it; whatever the
     environment says is no matter where no engine is used.
 
@@ -135,7 +151,12 @@ def _host(executor: str, url: str, context: str) -> "Host":
 
     if executor == "shell":
         return LOCAL
-    host = find_host(os.environ, url=url, context=context)
+    if loaded is None:
+        host = find_host(os.environ, url=url, context=context)
+    else:
+        from tracekeeper.runner.docker_config import engine_host
+
+        host = engine_host(loaded.settings.config, os.environ, url=url, context=context)
     if host != LOCAL:
         from tracekeeper.engine.transport import dialler
 

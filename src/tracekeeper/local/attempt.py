@@ -40,6 +40,7 @@ from tracekeeper.workspace.checkout import Snapshot
 from tracekeeper.workspace.trees import remove_tree
 
 if TYPE_CHECKING:
+    from tracekeeper.runner.docker.config import DockerSettings
     from tracekeeper.runner.executors.docker import DockerExecutor
 
 
@@ -55,6 +56,7 @@ class RunContext(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     choice: ExecutorChoice
     host: Host
+    docker: "DockerSettings | None" = None
     keep: Keep = Keep()
 
     @property
@@ -210,6 +212,7 @@ class Attempt:
                 sources=self._sources(),
                 marker=f"{context.marker}/{self.id}",
             )
+        from tracekeeper.runner.docker.config import DEFAULTS
         from tracekeeper.runner.executors.docker import DockerExecutor
         from tracekeeper.runner.executors.leftovers import DATA_LABEL, JOB_LABEL, RUN_LABEL
 
@@ -219,6 +222,8 @@ class Attempt:
             self._environment(f"/builds/{project}").values,
             host=context.host,
             sources=self._sources(),
+            settings=context.docker or DEFAULTS,
+            owner=f"{context.data.id}/{self._slot}",
             labels={
                 DATA_LABEL: context.data.id,
                 RUN_LABEL: str(context.directory.number),

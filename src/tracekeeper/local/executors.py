@@ -23,11 +23,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class ExecutorChoice:
-    """Chooses for each job; asks at most once whether an engine answers at `host`."""
+    """Chooses for each job; asks at most once whether an engine answers at `host`. With a
+    `default_image`, jobs that name none are for a container too."""
 
-    def __init__(self, wanted: Wanted, host: Host) -> None:
+    def __init__(self, wanted: Wanted, host: Host, *, default_image: str = "") -> None:
         self._wanted = wanted
         self._host = host
+        self._default_image = default_image
         self._refusal: asyncio.Task[str | None] | None = None
 
     async def get_ready(self, pipeline: Pipeline) -> None:
@@ -40,14 +42,14 @@ class ExecutorChoice:
 
     def may_use_engine(self, pipeline: Pipeline) -> bool:
         """Whether a job of `pipeline` may run in a container."""
-        images = any(job.config.image for job in pipeline.jobs.values())
-        return self._wanted == "docker" or (self._wanted == "auto" and images)
+        images = self._default_image or any(job.config.image for job in pipeline.jobs.values())
+        return self._wanted == "docker" or (self._wanted == "auto" and bool(images))
 
     async def choose(self, payload: JobPayload) -> Choice:
         """The executor for one job."""
         if self._wanted != "auto":
             return Choice(self._wanted, "asked for with --executor", asked=True)
-        if payload.image is None:
+        if payload.image is None and not self._default_image:
             return Choice("shell", "the job names no image")
         refusal = await self._ask()
         if refusal is None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -34,6 +35,9 @@ from tracekeeper.workspace.checkout import Snapshot
 from tracekeeper.workspace.project import OWN_DIRECTORY
 from tracekeeper.workspace.trees import remove_tree
 
+if TYPE_CHECKING:
+    from tracekeeper.runner.docker.config import DockerSettings
+
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a polite kill, a closed terminal."""
@@ -43,13 +47,16 @@ NOT_KEPT = "what happens from here on is not kept: the disk refuses; `tracekeepe
 
 
 class RunOptions(msgspec.Struct, frozen=True):
-    """What `tracekeeper run` was asked for. `jobs` empty means all of them."""
+    """What `tracekeeper run` was asked for. `jobs` empty means all of them; `docker` are settings
+    from a file, `warnings` sentences on what of the options has no effect."""
 
     data: Path
     jobs: Sequence[str] = ()
     with_needs: bool = False
     executor: Wanted = "auto"
     host: Host = Host(LOCAL_SOCKET)
+    docker: "DockerSettings | None" = None
+    warnings: Sequence[str] = ()
     jobs_at_once: int = 2
     keep: Keep = Keep()
 
@@ -130,6 +137,8 @@ class _Session:
         self._emit(_started(self._directory, self._project, self._pipeline))
         for sentence in await remove_all_leftovers(self._data, self._all_builds):
             self._warn(sentence)
+        for sentence in self._options.warnings:
+            self._warn(sentence)
         for problem in self._pipeline.warnings:
             self._emit(_warned(problem))
         for sentence in missing_artifacts(self._project.pipeline, self._pipeline):
@@ -137,7 +146,11 @@ class _Session:
         return await self._run_jobs()
 
     async def _run_jobs(self) -> str:
-        choice = ExecutorChoice(self._options.executor, self._options.host)
+        choice = ExecutorChoice(
+            self._options.executor,
+            self._options.host,
+            default_image=self._options.docker.config.image if self._options.docker else "",
+        )
         if choice.may_use_engine(self._pipeline):
             for sentence in cautions(self._options.host):
                 self._warn(sentence)
@@ -214,6 +227,7 @@ class _Session:
             artifacts=ArtifactStore(),
             choice=choice,
             host=self._options.host,
+            docker=self._options.docker,
             keep=self._options.keep,
         )
 

@@ -28,10 +28,9 @@ from tracekeeper.protocol.payload import (
     JobVariable,
     Step,
 )
-from tracekeeper.runner.docker.config import DockerConfig
+from tracekeeper.runner.docker.config import DockerConfig, DockerSettings
 from tracekeeper.runner.executors.docker import DockerExecutor
 from tracekeeper.runner.executors.leftovers import DATA_LABEL, RUN_LABEL, remove_leftovers
-from tracekeeper.runner.executors.surroundings import DockerSettings
 
 pytestmark = pytest.mark.docker
 

@@ -26,8 +26,8 @@ from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
 from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
+from tracekeeper.runner.docker.config import DockerSettings
 from tracekeeper.runner.executors.docker import DockerExecutor
-from tracekeeper.runner.executors.surroundings import DockerSettings
 
 pytestmark = pytest.mark.docker
 

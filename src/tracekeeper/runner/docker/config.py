@@ -340,3 +340,20 @@ class DockerConfig(msgspec.Struct, frozen=True):
         """`pull_policy` as a list, empty where it is not given."""
         policy = self.pull_policy
         return (policy,) if isinstance(policy, str) else policy
+
+
+FALLBACK_POLICY = ("if-not-present",)
+"""How images are pulled where neither job nor configuration says it."""
+
+
+class DockerSettings(msgspec.Struct, frozen=True):
+    """What a configuration file says of docker jobs. `auth` is a value for DOCKER_AUTH_CONFIG
+    that a job's own variable of that name replaces."""
+
+    config: DockerConfig = DockerConfig()
+    auth: str = ""
+    pull_policy: tuple[str, ...] = FALLBACK_POLICY
+
+
+DEFAULTS = DockerSettings()
+"""Where there is no configuration file."""

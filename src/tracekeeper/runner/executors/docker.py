@@ -21,6 +21,7 @@ from tracekeeper.engine.position import Position
 from tracekeeper.engine.tasks import Backoff, end, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.protocol.payload import JobPayload, Step
+from tracekeeper.runner.docker.config import DEFAULTS, DockerSettings
 from tracekeeper.runner.executors import dispatcher
 from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
@@ -34,7 +35,7 @@ from tracekeeper.runner.executors.standing import (
     reach,
     subject,
 )
-from tracekeeper.runner.executors.surroundings import DEFAULTS, DockerSettings, Surroundings
+from tracekeeper.runner.executors.surroundings import Surroundings
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""

@@ -14,7 +14,7 @@ from tracekeeper.errors import JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec, JobPayload
 from tracekeeper.runner.docker import policy
-from tracekeeper.runner.docker.config import DockerConfig
+from tracekeeper.runner.docker.config import DockerSettings
 from tracekeeper.runner.docker.container import (
     OWN_NETWORK,
     Attachment,
@@ -33,22 +33,6 @@ from tracekeeper.runner.executors.registries import VARIABLE, Registries
 from tracekeeper.runner.executors.service_logs import ServiceLogs
 from tracekeeper.runner.executors.services import Service, Services, describe
 from tracekeeper.runner.executors.volumes import JobVolumes
-
-FALLBACK_POLICY = ("if-not-present",)
-"""How images are pulled where neither job nor configuration says it."""
-
-
-class DockerSettings(msgspec.Struct, frozen=True):
-    """What a configuration file says of docker jobs. `auth` is a value for DOCKER_AUTH_CONFIG
-    that a job's own variable of that name replaces."""
-
-    config: DockerConfig = DockerConfig()
-    auth: str = ""
-    pull_policy: Sequence[str] = FALLBACK_POLICY
-
-
-DEFAULTS = DockerSettings()
-"""Where there is no configuration file."""
 
 
 class Surroundings:
