@@ -24,6 +24,7 @@ class Story:
     __slots__ = (
         "_breaks",
         "_cause",
+        "_latest",
         "_longest",
         "_output",
         "_patience",
@@ -43,7 +44,7 @@ class Story:
         self._breaks = self._renewals = self._questions = 0
         self._longest = self._silent = 0.0
         self._since: float | None = None
-        self._cause = ""
+        self._cause = self._latest = ""
         self._timer: asyncio.TimerHandle | None = None
         self.heard_at = time.monotonic()
         """When the engine was heard last, on the clock of `time.monotonic`."""
@@ -65,6 +66,7 @@ class Story:
     def met(self, error: EngineError) -> None:
         """The connection broke, or still cannot be had."""
         now = time.monotonic()
+        self._latest = error.message
         if self._since is None:
             self._breaks += 1
             self._since, self._cause = now, error.message
@@ -81,7 +83,7 @@ class Story:
         self._end_break(recovered=False)
         return (
             f"the Docker host {self._peer} is gone: it has not answered for"
-            f" {self._silent + gone:.0f} s ({self._cause}). The job's container may still run there"
+            f" {self._silent + gone:.0f} s ({self._why}). The job's container may still run there"
         )
 
     def closed(self, keepalive: str) -> None:
@@ -105,9 +107,16 @@ class Story:
         """Whether there is no connection over which output comes."""
         return self._since is not None
 
+    @property
+    def _why(self) -> str:
+        """What broke the connection, and what stands in the way of another one."""
+        if self._latest == self._cause:
+            return self._cause
+        return f"{self._cause}; now: {self._latest}"
+
     def _tell(self) -> None:
         self._output.note(
-            f"WARNING: the connection to {self._peer} broke ({self._cause}); waiting up to"
+            f"WARNING: the connection to {self._peer} broke ({self._why}); waiting up to"
             f" {self._patience:.0f} s for the Docker Engine to come back"
         )
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.errors import ConnectionLost, TlsFailure
 from tracekeeper.events import ConnectionBroke, ConnectionClosed, ConnectionEvent
 from tracekeeper.runner.executors.story import Story
 
@@ -107,6 +107,18 @@ def test_an_engine_that_is_given_up(clock: list[float]) -> None:
     (event,) = told.events
     assert isinstance(event, ConnectionBroke)
     assert not event.recovered
+
+
+def test_what_stands_in_the_way_of_another_connection_is_told_too(clock: list[float]) -> None:
+    _, story = begin()
+
+    async def main() -> str:
+        story.met(ConnectionLost("it was reset"))
+        clock[0] += 5
+        story.met(TlsFailure("the certificate has expired"))
+        return story.given_up()
+
+    assert "(it was reset; now: the certificate has expired)" in asyncio.run(main())
 
 
 def test_the_sum(clock: list[float]) -> None:
