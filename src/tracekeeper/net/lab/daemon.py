@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tracekeeper.net.lab import without_keepalive
 from tracekeeper.net.lab.errors import LabError
 from tracekeeper.net.lab.image import NAME, root_file_system
 from tracekeeper.net.lab.keeper import Keeper
@@ -40,10 +41,14 @@ class Daemon:
     """One dockerd of the lab; its data are the lab's and outlive a restart.
 
     `settings` are those of Docker's daemon.json. It runs with the network of the lab's host.
+    Without `keepalive` it sends none, as one that was built by Go before 1.13.
     """
 
-    def __init__(self, keeper: Keeper, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, keeper: Keeper, settings: Mapping[str, Any], *, keepalive: bool = True
+    ) -> None:
         self._keeper = keeper
+        self._keepalive = keepalive
         self.socket = keeper.home / "docker.sock"
         self.log = keeper.home / "dockerd.log"
         self._config = keeper.home / "daemon.json"
@@ -62,9 +67,10 @@ class Daemon:
         if self.runs:
             raise LabError("the lab's dockerd runs already")
         self._config.write_text(json.dumps(self.settings))
+        argv = ["dockerd", "--config-file", str(self._config)]
         with self.log.open("ab") as log:
             self.process = self._keeper.start(
-                ["dockerd", "--config-file", str(self._config)],
+                argv if self._keepalive else without_keepalive.command(argv),
                 HOST,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
