@@ -18,6 +18,7 @@ from tracekeeper.events import ConnectionBroke, ConnectionClosed, ConnectionEven
 from tracekeeper.runner.executors import canary, container, dispatcher
 from tracekeeper.runner.executors.canary import RESTARTED
 from tracekeeper.runner.executors.container import ContainerRun, Ended, HostGone
+from tracekeeper.runner.executors.preview import UnfinishedLine
 
 pytestmark = pytest.mark.docker
 
@@ -240,3 +241,20 @@ def test_an_engine_that_has_lost_the_canary_was_restarted(
     assert ended.doubt == RESTARTED
     assert f"WARNING: {RESTARTED}" in heard.notes
     assert heard.output == b"one\ntwo\n"
+
+
+def test_lines_that_the_engine_did_not_log(
+    follow_script: FollowScript, engine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attach has a line that the log never gets, as on a host whose disk was full."""
+    feed = UnfinishedLine.feed
+
+    def feed_once_more(self: UnfinishedLine, data: bytes) -> None:
+        feed(self, data.replace(b"two\n", b"two\nlost\n"))
+
+    ended, _ = follow_script(Host(engine_url), "echo one; echo two; echo three")
+    assert ended.doubt == ""
+    monkeypatch.setattr(UnfinishedLine, "feed", feed_once_more)
+    ended, heard = follow_script(Host(engine_url), "echo one; echo two; echo three")
+    assert ended.doubt == "the engine's log lacks 1 of the lines that the script wrote"
+    assert heard.output == b"one\ntwo\nthree\n"

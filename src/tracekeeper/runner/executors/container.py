@@ -151,6 +151,7 @@ class ContainerRun:
                     await self._read(want)
             state = await self._inspect()
             doubt = self._follow.doubt or self._restarted or await self._forgotten(exited)
+            doubt = doubt or await self._missing()
         finally:
             await end(exited, canary)
             self._story.closed(self._engine.keepalive)
@@ -258,7 +259,8 @@ class ContainerRun:
         if not self._was_cut or self._restarted:
             return
         if await self._canary.lives():
-            self._was_cut = False
+            self._showing: asyncio.Task[None] | None = None
+        self._was_cut = False
         elif await self._canary.died():
             self._restarted = RESTARTED
             self._output.note(f"WARNING: {RESTARTED}")
@@ -275,6 +277,16 @@ class ContainerRun:
             else:
                 return "" if remembered else FORGOTTEN
         return ""
+
+    async def _missing(self) -> str:
+        """Why output is missing of a log that looks complete: the attach is a second witness. An
+        engine whose disk is full drops lines of the log and goes on."""
+        if self._showing is None:
+            return ""
+        await asyncio.wait({self._showing}, timeout=EXIT_DELAY)
+        if not (missing := self._preview.missing):
+            return ""
+        return f"the engine's log lacks {missing} of the lines that the script wrote"
 
     async def _inspect(self) -> ContainerState:
         while True:
@@ -296,11 +308,11 @@ class ContainerRun:
     @asynccontextmanager
     async def _previewing(self) -> AsyncIterator[None]:
         async with self._containers.attach(self._container) as frames:
-            task = asyncio.create_task(self._preview.show(frames))
+            self._showing = asyncio.create_task(self._preview.show(frames))
             try:
                 yield
             finally:
-                await end(task)
+                await end(self._showing)
                 self._preview.end()
 
 

@@ -73,6 +73,12 @@ class Preview:
             self._output.preview(b"")
             self._look_later()
 
+    @property
+    def missing(self) -> int:
+        """How many entries the attach has that the log does not have; 0 if it has none more. Once
+        the log is at its end those are lost."""
+        return max(0, self._line.entries + bool(self._line.text) - self._recorded())
+
     def end(self) -> None:
         """Show nothing any more."""
         self._line = UnfinishedLine()

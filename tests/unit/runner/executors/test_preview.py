@@ -139,3 +139,16 @@ def test_a_broken_attach_costs_the_preview_only() -> None:
         await Preview(Shown(), NONCE, lambda: 0).show(broken())
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("recorded", "missing"), [(0, 4), (2, 2), (3, 1), (4, 0), (9, 0)])
+def test_what_the_log_lacks(recorded: int, missing: int) -> None:
+    """Two lines, a piece of a long one, and the rest of that."""
+
+    async def main() -> None:
+        shown = Preview(Shown(), NONCE, lambda: recorded)
+        await shown.show(frames(b"one\ntwo\n", b"x" * PIECE + b"rest"))
+        assert shown.missing == missing
+        shown.end()
+
+    asyncio.run(main())
