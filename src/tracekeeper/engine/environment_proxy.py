@@ -54,8 +54,8 @@ def _covers(entry: str, host: str, address: IPv4Address | IPv6Address | None, po
     name, of_port = _split(entry)
     if of_port and of_port != str(port):
         return False
-    if (wanted := _address(name)) is not None:
-        return address == wanted
+    if address is not None:
+        return address == _address(name)
     name = name[1:] if name.startswith("*.") else name
     return bool(name) and (host == name or host.endswith(name if name[0] == "." else f".{name}"))
 

@@ -45,6 +45,8 @@ def test_which_variable_counts(kind: Kind, environ: dict[str, str], found: str) 
         ("192.0.2.1", "192.0.2.1", False),
         ("192.0.2.1", "192.0.2.1:2376", False),
         ("192.0.2.1", "192.0.2.1:1", True),
+        ("192.0.2.1", "2.1", True),
+        ("192.0.2.1", ".0.2.1", True),
         ("192.0.2.1", " x , 192.0.2.1,,", False),
         ("192.0.2.1", "nonsense/24, 2001:db8::/32", True),
         ("2001:db8::1", "2001:DB8::1", False),
