@@ -97,6 +97,7 @@ class ContainerRun:
         self._backoff = Backoff(engine.host.patience)
         self._story = Story(output, peer=engine.url, patience=engine.host.patience)
         self._canary = Canary(engine.containers, container, canary)
+        self._showing: asyncio.Task[None] | None = None
         self._was_cut = self._is_taken_up = False
         self._restarted = ""
 
@@ -259,8 +260,7 @@ class ContainerRun:
         if not self._was_cut or self._restarted:
             return
         if await self._canary.lives():
-            self._showing: asyncio.Task[None] | None = None
-        self._was_cut = False
+            self._was_cut = False
         elif await self._canary.died():
             self._restarted = RESTARTED
             self._output.note(f"WARNING: {RESTARTED}")
