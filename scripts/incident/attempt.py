@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from scripts.incident.clients import CLIENTS, Job
+from scripts.incident.clients import CLIENTS, OURS, Job
 
 from tracekeeper.net.lab import Lab, Variant
 
@@ -51,7 +51,14 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def good(self) -> bool:
         """Whether the client told all that was to be told."""
-        return self.complete and self.status == STATUS
+        return self.complete and self.right
+
+    @property
+    def right(self) -> bool:
+        """Whether the client told the job's exit status. Ours ends with the same for every failure
+        and says in the log which it was."""
+        said = self.case.client not in OURS or f"Job failed: exit code {STATUS}\n" in self.output
+        return self.status == STATUS and said
 
     @property
     def lines(self) -> int:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from scripts.incident.attempt import STATUS, Case, Outcome, Place
+from scripts.incident.attempt import Case, Outcome, Place
 from scripts.incident.clients import versions
 
 
@@ -64,5 +64,5 @@ def _cells(outcome: Outcome) -> tuple[str, str, str]:
     output = "complete" if outcome.complete else f"{outcome.lines} of 3 lines"
     if outcome.status is None:
         return output, "none", "never"
-    status = "right" if outcome.status == STATUS else f"{outcome.status}, wrong"
+    status = "right" if outcome.right else f"{outcome.status}, wrong"
     return output, status, "no container" if outcome.knew is None else f"{outcome.knew:.1f} s"
