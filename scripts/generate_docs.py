@@ -8,6 +8,7 @@ from typing import get_args
 import msgspec
 
 from tracekeeper.events import AnyEvent, PlannedJob
+from tracekeeper.net.incident.picture import svg
 from tracekeeper.pipeline.status import markdown_table, mermaid
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -69,7 +70,7 @@ def status_page() -> str:
     )
 
 
-PAGES = {"events.md": events_page, "job-status.md": status_page}
+PAGES = {"events.md": events_page, "job-status.md": status_page, "images/incident.svg": svg}
 
 
 def main() -> int:

@@ -38,23 +38,26 @@ def every(seconds: int) -> SocketOptions:
 
 
 def ours(idle_limit: int) -> SocketOptions:
-    """The keepalive that Tracekeeper has for an idle limit in seconds.
-
-    The product's default, 15 s, suits every limit of more than 50 s. For a shorter one, as in the
-    lab, a host is given a keepalive of its own, of three tenths of it.
-    """
-    idle = max(1, min(15, idle_limit * 3 // 10))
+    """The keepalive that Tracekeeper has for an idle limit in seconds: the product's default, 15 s,
+    or, as a host may be given one, three tenths of a limit that is short, as in the lab."""
+    idle = _at_most(15, idle_limit)
     return SocketOptions(
         keepalive=True, idle=idle, interval=-(-idle // 3), count=3, user_timeout=2 * idle
     )
 
 
 def clients(idle_limit: int) -> dict[ClientName, Client]:
-    """Every client, for an idle limit in seconds that matters to ours alone."""
+    """Every client. Ours, and the sysctls that everybody was told to set (60, 60, 5), are made to
+    suit a short idle limit; the other two are what they are."""
+    time = _at_most(60, idle_limit)
     return {
         "none": Client("no keepalive"),
-        "sysctl": Client("sysctl only", sysctls=Sysctls(time=60, interval=60, probes=5)),
-        "15s": Client("keepalive 15 s", every(15)),
-        "30s": Client("30 s, not on TLS", every(30), skips_tls=True),
+        "sysctl": Client("sysctls only", sysctls=Sysctls(time=time, interval=time, probes=5)),
+        "15s": Client("15 s keepalive", every(15)),
+        "30s": Client("30 s keepalive but not on TLS", every(30), skips_tls=True),
         "ours": Client("Tracekeeper", ours(idle_limit), resumes=True),
     }
+
+
+def _at_most(seconds: int, idle_limit: int) -> int:
+    return max(1, min(seconds, idle_limit * 3 // 10))

@@ -7,6 +7,7 @@ from typing import get_args
 import msgspec
 
 from tracekeeper.net.incident.clients import Client, ClientName, Executor
+from tracekeeper.net.incident.conditions import Row
 from tracekeeper.net.incident.firewall import Variant
 from tracekeeper.net.incident.options import SocketOptions
 from tracekeeper.net.incident.server import kept
@@ -15,6 +16,7 @@ from tracekeeper.net.incident.simulation import Outcome, Scenario, simulate
 EXECUTORS: tuple[Executor, ...] = get_args(Executor)
 CLIENTS: tuple[ClientName, ...] = get_args(ClientName)
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
+FACTORS = ("executor", "client", "variant", "live", "sleep")
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -72,6 +74,13 @@ def calculate(rows: Iterable[Case], setting: Setting, after: int | None = None) 
         lost = kept(outcome.received, live=case.live) != outcome.log
         results.append(Result(case, outcome, lost))
     return results
+
+
+def losses(results: Iterable[Result]) -> dict[Row, bool]:
+    """For each row, as the values of `FACTORS`, whether it loses the log."""
+    return {
+        tuple(getattr(result.case, factor) for factor in FACTORS): result.lost for result in results
+    }
 
 
 def _scenario(case: Case, setting: Setting) -> Scenario:

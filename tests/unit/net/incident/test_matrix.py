@@ -1,5 +1,5 @@
 from tracekeeper.net.incident.clients import clients, every
-from tracekeeper.net.incident.conditions import Row, prime_boxes
+from tracekeeper.net.incident.conditions import prime_boxes
 from tracekeeper.net.incident.matrix import (
     CLIENTS,
     EXECUTORS,
@@ -8,6 +8,7 @@ from tracekeeper.net.incident.matrix import (
     Setting,
     calculate,
     cases,
+    losses,
 )
 
 INCIDENT = Setting(600, clients(600))
@@ -25,11 +26,7 @@ def test_the_matrix_is_every_combination() -> None:
 
 def test_three_conditions_had_to_meet() -> None:
     results = calculate(cases([599, 601]), INCIDENT)
-    rows: dict[Row, bool] = {
-        (r.case.executor, r.case.client, r.case.variant, r.case.live, r.case.sleep): r.lost
-        for r in results
-    }
-    assert set(prime_boxes(rows)) == {
+    assert set(prime_boxes(losses(results))) == {
         (NETWORK, frozenset({"none", "sysctl"}), ANYHOW, EITHER, frozenset({601})),
         (
             frozenset({"tls"}),

@@ -145,6 +145,5 @@ def test_whatever_is_lost_on_the_way_everything_arrives_once(
             continue
         end, segment = mail.popleft()
         post(left if end is right else right, end.receive(now, segment))
-        if left.failure:
-            return
-    assert (right.received, right.peer_finished) == (sum(writes), True)
+    if not left.failure:  # so much may be lost that it gives up
+        assert (right.received, right.peer_finished) == (sum(writes), True)
