@@ -95,6 +95,18 @@ class JobStarted(Event, frozen=True, kw_only=True):
     why: Annotated[str, Meta(description="why this executor, in a few words")] = ""
 
 
+class JobResumed(Event, frozen=True, kw_only=True):
+    """An attempt of which another process told the `job_started`, and was killed, is taken up. Its
+    log is told from its beginning, and goes on behind what is known."""
+
+    job: JobId
+    name: JobName
+    attempt: Annotated[int, Meta(description="which attempt at the job")]
+    silent: Annotated[
+        float, Meta(description="how long nobody had followed the job, in seconds")
+    ] = 0.0
+
+
 class JobRetried(Event, frozen=True, kw_only=True):
     """A job begins again after a failed attempt, whose `job_finished` came before."""
 
@@ -213,6 +225,22 @@ class ConnectionClosed(ConnectionEvent, frozen=True, kw_only=True):
     longest_silence: Annotated[float, Meta(description="the longest silence of it, in seconds")]
 
 
+class RunResumed(Event, frozen=True, kw_only=True):
+    """A run whose process was killed is taken up by another one, of which this is the first
+    event."""
+
+    run: Annotated[int, Meta(description="the run's number in its data directory")]
+    file: Annotated[str, Meta(description="the pipeline file, relative to the project")]
+    jobs: Annotated[
+        tuple[PlannedJob, ...],
+        Meta(description="the jobs of the run, in the pipeline's order; see below"),
+    ]
+    finished: Annotated[
+        tuple[JobFinished, ...],
+        Meta(description="how the latest attempts that had ended did; as they were told then"),
+    ] = ()
+
+
 class RunFinished(Event, frozen=True, kw_only=True):
     """The run is over. It is the last event."""
 
@@ -225,6 +253,7 @@ AnyEvent: TypeAlias = (
     RunStarted
     | JobStatus
     | JobStarted
+    | JobResumed
     | JobRetried
     | JobFinished
     | Output
@@ -232,6 +261,7 @@ AnyEvent: TypeAlias = (
     | Warned
     | ConnectionBroke
     | ConnectionClosed
+    | RunResumed
     | RunFinished
 )
 
@@ -240,6 +270,11 @@ def rfc3339(microseconds: int) -> str:
     """A `time` from microseconds since the epoch: ``2026-11-23T02:29:16.123456Z``."""
     moment = _EPOCH + timedelta(microseconds=microseconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seconds(time: str) -> float:
+    """The `time` of an event in seconds since the epoch."""
+    return datetime.fromisoformat(time).timestamp()
 
 
 def encode(event: Event, *, at: int) -> bytes:

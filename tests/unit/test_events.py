@@ -21,6 +21,7 @@ from tracekeeper.events import (
     decode,
     encode,
     rfc3339,
+    seconds,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ def test_types_are_named_after_their_classes() -> None:
         "run_started",
         "job_status",
         "job_started",
+        "job_resumed",
         "job_retried",
         "job_finished",
         "output",
@@ -73,6 +75,7 @@ def test_types_are_named_after_their_classes() -> None:
         "warning",
         "connection_broke",
         "connection_closed",
+        "run_resumed",
         "run_finished",
     ]
 
@@ -136,3 +139,7 @@ def test_every_field_is_documented() -> None:
         documented = {row[1].strip(" `"): row[3].strip() for row in rows}
         assert set(documented) == set(event.__struct_fields__)
         assert all(documented.values())
+
+
+def test_the_time_of_an_event() -> None:
+    assert seconds(TIME) == AT / 1_000_000

@@ -65,13 +65,13 @@ def doubts(jobs: Sequence[JobEnd], palette: Palette) -> str:
     return "\n" + "".join(lines) if lines else ""
 
 
-def result_sentence(run: events.RunStarted, end: events.RunFinished, jobs: Sequence[JobEnd]) -> str:
+def result_sentence(run: int, end: events.RunFinished, jobs: Sequence[JobEnd]) -> str:
     """The result of the run."""
     counts = Counter(job.ending for job in jobs)
     told = [ending for ending in STATUS_STYLES if ending in counts]
     told += [ending for ending in counts if ending not in STATUS_STYLES]
     parts = (f"{counts[ending]} {ENDINGS.get(ending, ending)}" for ending in told)
-    return f"Run {run.run} {_result(end)} {duration(end.seconds)}: {', '.join(parts)}."
+    return f"Run {run} {_result(end)} {duration(end.seconds)}: {', '.join(parts)}."
 
 
 def result_style(end: events.RunFinished) -> str:

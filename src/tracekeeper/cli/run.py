@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+from click.core import ParameterSource
 
 from tracekeeper.cli.options import (
     complete_job,
@@ -15,6 +16,7 @@ from tracekeeper.cli.options import (
     local_project,
     project_options,
 )
+from tracekeeper.errors import UsageError
 
 if TYPE_CHECKING:
     from tracekeeper.cli.viewer import Renderer
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from tracekeeper.local.executors import Wanted
     from tracekeeper.local.keeping import KeepWhen
     from tracekeeper.runner.docker_config import Loaded
+
+WITH_RESUME = ("resume", "directory", "data", "as_json", "timestamps")
+"""Options that `--resume` can be given."""
 
 
 @click.command(name="run")
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Keep the containers of jobs that ended so, for `tracekeeper debug`.",
 )
+@click.option("--resume", is_flag=True, help="Go on with the newest run that was killed.")
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @click.option("--timestamps", is_flag=True, help="Show the stored time of each line.")
@@ -81,11 +87,15 @@ def command(
     data: Path | None,
     as_json: bool,
     timestamps: bool,
+    resume: bool,
 ) -> int:
     """Run the pipeline, or only the named JOBs, here and now.
 
     Naming a manual job plays it; the name of a parallel job means all its instances. Ctrl-C
     stops the scripts, after_script still runs; a second one stops everything at once.
+
+    A run that was killed is gone on with by --resume, as it was begun; its containers have gone
+    on meanwhile, and nothing of what they wrote is lost.
 
     \b
     Exit status:
@@ -99,6 +109,8 @@ def command(
     from tracekeeper.local.keeping import Keep
     from tracekeeper.local.session import RunOptions, run_pipeline
 
+    if resume:
+        return _resume(data_path(directory, data), _renderer(as_json, timestamps, directory, data))
     loaded = _loaded(docker_config) if docker_config else None
     host = _host(executor, docker_host or "", docker_context or "", loaded)
     kept = data_path(directory, data)
@@ -121,18 +133,40 @@ def command(
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
         keep=Keep(cast("KeepWhen", keep_containers), _program("debug", directory, data)),
     )
+    with Viewer(_renderer(as_json, timestamps, directory, data)) as viewer:
+        return run_pipeline(project, options, viewer)
+
+
+def _resume(data: Path, renderer: "Renderer") -> int:
+    """``--resume``: everything but what is shown is as it was when the run began."""
+    from tracekeeper.cli.viewer import Viewer
+    from tracekeeper.local.data import DataDirectory
+    from tracekeeper.local.resume import resume_run
+
+    context = click.get_current_context()
+    given = (
+        parameter
+        for parameter in context.command.params
+        if parameter.name not in WITH_RESUME
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    )
+    if refused := next(given, None):
+        what = max(refused.opts, key=len) if isinstance(refused, click.Option) else "a JOB"
+        raise UsageError(
+            f"--resume goes on with a run as it was begun: {what} cannot be chosen now"
+        )
+    with Viewer(renderer) as viewer:
+        return resume_run(DataDirectory.find(data), viewer)
+
+
+def _renderer(as_json: bool, timestamps: bool, directory: Path, data: Path | None) -> "Renderer":
     if as_json:
         from tracekeeper.cli.json_renderer import JsonRenderer
 
-        renderer: Renderer = JsonRenderer(timestamps=timestamps)
-    else:
-        from tracekeeper.cli.text_renderer import TextRenderer
+        return JsonRenderer(timestamps=timestamps)
+    from tracekeeper.cli.text_renderer import TextRenderer
 
-        renderer = TextRenderer(
-            timestamps=timestamps, logs_command=_program("logs", directory, data)
-        )
-    with Viewer(renderer) as viewer:
-        return run_pipeline(project, options, viewer)
+    return TextRenderer(timestamps=timestamps, logs_command=_program("logs", directory, data))
 
 
 def _loaded(file: str) -> "Loaded":

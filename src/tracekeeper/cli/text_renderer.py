@@ -42,7 +42,7 @@ class TextRenderer:
         self._logs_command = logs_command
         self._out = Stdout()
         self._area = StatusArea(self._out) if terminal.is_terminal(sys.stdout) else None
-        self._run = events.RunStarted(run=0, file="", jobs=())
+        self._run = 0
         self._jobs: dict[str, JobEnd] = {}
         self._attempts: dict[str, Attempt] = {}
         self._prefixes: dict[str, _Prefix] = {}
@@ -53,7 +53,12 @@ class TextRenderer:
         """See `Renderer.event`."""
         if isinstance(event, events.RunStarted):
             self._begin(event)
-        elif isinstance(event, events.JobStarted):
+        elif isinstance(event, events.RunResumed):
+            self._begin(event)
+            for finished in event.finished:
+                self._jobs[finished.name].finished = finished
+                self._jobs[finished.name].status = finished.status
+        elif isinstance(event, events.JobStarted | events.JobResumed):
             self._jobs[event.name].attempt = event.attempt
             self._jobs[event.name].status = "running"
         elif isinstance(event, events.JobFinished):
@@ -99,8 +104,8 @@ class TextRenderer:
         status = [self._status()] if self._running else []
         self._area.show([*unfinished[: terminal.size().lines // 2], *status])
 
-    def _begin(self, event: events.RunStarted) -> None:
-        self._run = event
+    def _begin(self, event: events.RunStarted | events.RunResumed) -> None:
+        self._run = event.run
         self._jobs = {job.name: JobEnd(job.name) for job in event.jobs}
         longest = min(LONGEST_PREFIX, terminal.size().columns // 3)
         names = {name: clip(plain(name), longest) for name in self._jobs}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +17,12 @@ from tracekeeper.events import ConnectionEvent, Event
 from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import build
 from tracekeeper.local.coordinator import ArtifactStore, LocalCoordinator
-from tracekeeper.local.data import DataDirectory, RunDirectory
+from tracekeeper.local.data import DataDirectory, JobDirectory, RunDirectory
 from tracekeeper.local.executors import Choice, ExecutorChoice
 from tracekeeper.local.keeping import Keep
 from tracekeeper.local.project import LocalProject
+from tracekeeper.local.record import write_record
 from tracekeeper.local.sources import WITHOUT_SOURCES, NoSources
-from tracekeeper.pipeline.config import CacheKeyFiles
 from tracekeeper.pipeline.pipeline import Job
 from tracekeeper.pipeline.variables import resolve
 from tracekeeper.protocol.payload import Dependency, JobPayload, Step
@@ -29,7 +30,7 @@ from tracekeeper.runner.environment import Environment, environment
 from tracekeeper.runner.executors.base import Executor, Sources
 from tracekeeper.runner.executors.shell import ShellExecutor
 from tracekeeper.runner.files import JobFiles
-from tracekeeper.runner.job import JobResult, JobRun, Status
+from tracekeeper.runner.job import Course, JobResult, JobRun, Status
 from tracekeeper.runner.output import JobTrace
 from tracekeeper.runner.script import script_text
 from tracekeeper.runner.spool import Spool
@@ -76,8 +77,8 @@ class Attempt:
         self,
         context: RunContext,
         job: Job,
-        facts: JobFacts,
-        dependencies: Sequence[Dependency],
+        payload: JobPayload,
+        directory: JobDirectory,
         *,
         number: int,
         slot: int,
@@ -85,25 +86,18 @@ class Attempt:
         emit: Callable[[Event], None],
     ) -> None:
         self.job = job
-        self.id = facts.id
+        self.id = payload.id
+        self.payload = payload
+        self.directory = directory
         self.number = number
         self._context = context
         self._slot = slot
         self._cancels = 0
         self._run: JobRun | None = None
+        self._silent = 0.0
         self._docker: DockerExecutor | None = None
         self.is_kept = False
         """Whether the job's container outlives it."""
-        self.payload = build(
-            job,
-            context.project.named_facts,
-            facts,
-            digest=self._digest,
-            dependencies=[d for d in dependencies if context.artifacts.has_archives(d.id)],
-            dotenv=[context.artifacts.dotenv(dependency.id) for dependency in dependencies],
-            overrides=context.project.overrides,
-        )
-        self.directory = context.directory.new_job(facts.id, job.name)
         self._changed = changed
         self._emit = emit
 
@@ -115,32 +109,67 @@ class Attempt:
 
     def begin(self, choice: Choice) -> None:
         """Make the executor that was chosen, and start the trace: `trace`. Call once."""
-        executor = self._executor(choice)
+        write_record(self.directory.payload, self.payload)
+        executor = self._executor(choice.executor)
         environment = self._environment(executor.project_dir)
         self.trace = JobTrace(
             Spool.create(self.directory.path),
-            Chain(Masks(environment.masked, self._prefixes)),
+            Chain(self._masks(environment)),
             changed=lambda: self._changed(self),
             told=self._tell,
         )
-        self._run = JobRun(
+        self._run = self._job_run(executor, environment, choice.why)
+
+    def recover(self, executor_name: str) -> None:
+        """As `begin`, for an attempt whose process was killed. Blocks. Raises StorageError."""
+        self._silent = _silence(self.directory)
+        executor = self._executor(executor_name)
+        environment = self._environment(executor.project_dir)
+        self.trace = JobTrace.recover(
+            self.directory.path,
+            self._masks(environment),
+            changed=lambda: self._changed(self),
+            told=self._tell,
+        )
+        if self._docker is not None and self.trace.standing is not None:
+            self._docker.adopt(self.trace.standing)
+        self._run = self._job_run(executor, environment, "")
+
+    @property
+    def silent(self) -> float:
+        """How long nobody had followed an attempt that is taken up, in seconds."""
+        return self._silent
+
+    async def run(self) -> JobResult:
+        """Run the job to its end, after `begin`. `clean_up` comes after it."""
+        return await self._begun.run()
+
+    async def take_up(self) -> JobResult:
+        """Bring the job to its end, after `recover`."""
+        course = msgspec.convert(self.trace.course or {}, Course)
+        if course.ended == "job" or self.trace.standing is not None:
+            return await self._begun.take_up(course, _taken_up(self._silent))
+        return await self._begun.give_up(_lost(course))
+
+    @property
+    def _begun(self) -> JobRun:
+        assert self._run is not None, "begin comes first"
+        for _ in range(self._cancels):
+            self._run.cancel()
+        return self._run
+
+    def _job_run(self, executor: Executor, environment: Environment, why: str) -> JobRun:
+        return JobRun(
             self.payload,
             executor,
             self.trace,
             self._files(executor, environment),
             lambda step, status: self._script(executor, step, status),
             variables=environment.values,
-            about=f"{choice.why} ({_host(executor)})",
+            about=f"{why} ({_host(executor)})",
             details=self.directory.defect,
             keep=self._keep,
         )
-
-    async def run(self) -> JobResult:
-        """Run the job to its end, after `begin`. `clean_up` comes after it."""
-        assert self._run is not None, "begin comes first"
-        for _ in range(self._cancels):
-            self._run.cancel()
-        return await self._run.run()
 
     async def clean_up(self) -> str:
         """Remove what was made for the job; see `JobRun.clean_up`."""
@@ -169,9 +198,9 @@ class Attempt:
     def _tell(self, event: ConnectionEvent) -> None:
         self._emit(msgspec.structs.replace(event, job=self.id, name=self.job.name))
 
-    @property
-    def _prefixes(self) -> tuple[str, ...]:
-        return (*DEFAULT_TOKEN_PREFIXES, *self.payload.features.token_mask_prefixes)
+    def _masks(self, environment: Environment) -> Masks:
+        prefixes = (*DEFAULT_TOKEN_PREFIXES, *self.payload.features.token_mask_prefixes)
+        return Masks(environment.masked, prefixes)
 
     @property
     def _scratch(self) -> Path:
@@ -202,10 +231,10 @@ class Attempt:
             shared=executor.name == "shell",
         )
 
-    def _executor(self, choice: Choice) -> Executor:
+    def _executor(self, name: str) -> Executor:
         context = self._context
         project = self.payload.job_info.project_name
-        if choice.executor == "shell":
+        if name == "shell":
             return ShellExecutor(
                 context.builds / str(self._slot),
                 project=project,
@@ -236,8 +265,44 @@ class Attempt:
         strategy = resolve(self.payload.variables).get("GIT_STRATEGY")
         return NoSources() if strategy in WITHOUT_SOURCES else self._context.sources
 
-    def _digest(self, key: CacheKeyFiles) -> str:
-        return files_key(self._context.project.files, key.files)
+
+def new_payload(
+    context: RunContext, job: Job, facts: JobFacts, dependencies: Sequence[Dependency]
+) -> JobPayload:
+    """What a job is told that is about to begin."""
+    return build(
+        job,
+        context.project.named_facts,
+        facts,
+        digest=lambda key: files_key(context.project.files, key.files),
+        dependencies=[d for d in dependencies if context.artifacts.has_archives(d.id)],
+        dotenv=[context.artifacts.dotenv(dependency.id) for dependency in dependencies],
+        overrides=context.project.overrides,
+    )
+
+
+def _silence(directory: JobDirectory) -> float:
+    """Seconds since the last sign of a process that was killed."""
+    try:
+        return max(0.0, time.time() - (directory.path / "journal").stat().st_mtime)
+    except FileNotFoundError:
+        return 0.0
+
+
+def _taken_up(silent: float) -> str:
+    return (
+        f"WARNING: the run was killed, and is taken up again after {silent:.1f} s: the log goes on"
+        " where it had stopped"
+    )
+
+
+def _lost(course: Course) -> str:
+    """Why a job of a run that was killed cannot be taken up."""
+    if course.step:
+        return (
+            "the run was killed while the job's script ran on this machine: it ended with the run"
+        )
+    return "the run was killed while the job was being prepared"
 
 
 def _host(executor: Executor) -> str:

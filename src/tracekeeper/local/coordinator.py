@@ -34,6 +34,14 @@ class ArtifactStore:
         """The variables of the job's dotenv reports."""
         return self._dotenv.get(job_id, {})
 
+    def restore(self, job: JobDirectory) -> None:
+        """Know what another process kept of `job`. Raises WorkspaceError for a bad report."""
+        archive, report = (job.artifacts / name for name in ("artifacts.zip", "dotenv.gz"))
+        if archive.exists():
+            self._archives[job.job_id] = [archive]
+        if report.exists():
+            self._dotenv[job.job_id] = parse_dotenv(_unzipped(report, MOST_BYTES))
+
     def keep(self, job: JobDirectory, spec: ArtifactSpec, archive: Path) -> None:
         """Move `archive` to the job's directory.
 

@@ -56,6 +56,11 @@ class JobDirectory:
             file.write(msgspec.json.encode(result))
 
     @property
+    def payload(self) -> Path:
+        """What the job was told, as JSON; there until it has ended. See `record`."""
+        return self.path / "payload.json"
+
+    @property
     def defect(self) -> Path:
         """The details of a defect of ours that ended the job; may not exist."""
         return self.path / "defect.txt"
@@ -91,6 +96,36 @@ class RunDirectory:
         """The run's events, one JSON object a line."""
         return self.path / "events.jsonl"
 
+    @property
+    def record(self) -> Path:
+        """What another process needs to take the run up, as JSON; there until the run has ended.
+        See `record`."""
+        return self.path / "run.json"
+
+    def last_id(self) -> int:
+        """The highest id that a job of this run has been given."""
+        ids = (job.job_id for job in self.jobs())
+        return max(ids, default=self.number * JOBS_PER_RUN)
+
+    def take(self) -> int | None:
+        """Lock a run whose process is gone: the descriptor that holds the lock; None if it is
+        alive, or somebody else has taken it."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return fd
+
+    def forget_records(self) -> None:
+        """The run has ended: nobody will take it up."""
+        for path in (self.record, *self.path.glob("jobs/*/payload.json")):
+            path.unlink(missing_ok=True)
+
     def new_job(self, job_id: int, name: str) -> JobDirectory:
         """Make the directory of a job. Raises StorageError."""
         path = self.path / "jobs" / f"{job_id % JOBS_PER_RUN}-{_slug(name)}"
@@ -103,6 +138,12 @@ class RunDirectory:
         for path in (self.path / "jobs").glob(f"{job_id % JOBS_PER_RUN}-*"):
             return JobDirectory(path, job_id)
         return None
+
+    def jobs(self) -> list[JobDirectory]:
+        """The attempts that have begun."""
+        first = self.number * JOBS_PER_RUN
+        paths = (self.path / "jobs").glob("*-*")
+        return [JobDirectory(path, first + int(path.name.partition("-")[0])) for path in paths]
 
     def kept_jobs(self) -> list[JobDirectory]:
         """The jobs whose containers are kept."""

@@ -1,4 +1,4 @@
-"""What a killed run left behind, found and removed by the next one.
+"""What a killed run left behind, found by the next one, and removed unless it can be taken up.
 
 A run that was killed (kill -9, power cut) cannot clean up. What it made is marked: processes by
 their environment, containers by labels, directories by their place; its lock is free. Only what
@@ -7,14 +7,31 @@ carries this data directory's id is touched.
 
 import os
 import signal
-from contextlib import suppress
+import time
+from collections.abc import Collection
 from pathlib import Path
+
+import msgspec
 
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import EngineError, StorageError
-from tracekeeper.local.data import DataDirectory, RunDirectory
+from tracekeeper.local.data import DataDirectory, JobDirectory, RunDirectory
 from tracekeeper.runner import processes
+from tracekeeper.runner.job import Course
+from tracekeeper.runner.output import journalled
 from tracekeeper.workspace.trees import remove_tree
+
+SNAPSHOT = "snapshot"
+"""The copy of the project that jobs get, in a run's directory of checkouts."""
+
+RESUMABLE = 24 * 3600.0
+"""Seconds for which a run that was killed is left to be taken up; its containers go on meanwhile.
+There is an end to it, because most runs that are killed are forgotten."""
+
+LEFT_ALONE = (
+    "run {} was killed and left containers: `tracekeeper run --resume` takes it up. After a day"
+    " without that, the next run removes them"
+)
 
 ROUNDS = 100
 """How often processes are looked for that others forked before they were killed."""
@@ -48,8 +65,49 @@ async def remove_all_leftovers(data: DataDirectory, builds: Path) -> list[str]:
             continue
         with run.taken() as free:
             if free and _left_something(run, builds):  # it may have ended well just now
-                sentences.append(await _remove(data, run, builds))
+                sentences.append(
+                    LEFT_ALONE.format(run.number)
+                    if is_resumable(run)
+                    else await _remove(data, run, builds)
+                )
     return sentences
+
+
+def is_resumable(run: RunDirectory) -> bool:
+    """Whether a run that was killed has left containers with output that nobody has read yet, and
+    not longer ago than `RESUMABLE`."""
+    if not run.record.exists():
+        return False
+    followed = [job for job in run.jobs() if is_followed(job)]
+    return bool(followed) and time.time() - max(map(_last_sign, followed)) < RESUMABLE
+
+
+def is_followed(job: JobDirectory) -> bool:
+    """Whether the output of the job's container is still to be read, as far as is known here."""
+    state = None if job.result.exists() else journalled(job.path)
+    if state is None or state.standing is None:
+        return False
+    return msgspec.convert(state.course or {}, Course).ended != "job"
+
+
+def _last_sign(job: JobDirectory) -> float:
+    return (job.path / "journal").stat().st_mtime
+
+
+async def clear_for_resume(
+    data: DataDirectory, run: RunDirectory, builds: Path, followed: Collection[int]
+) -> None:
+    """Remove what a killed run left, but for the copy of its project and what was made for the
+    jobs with the ids `followed`. Raises EngineError, StorageError."""
+    directory = builds / str(run.number)
+    _end_processes(f"{data.id}/{run.number}", directory)
+    _remove_partial_files(data, run)
+    for path in directory.iterdir() if directory.exists() else ():
+        if path.name != SNAPSHOT:
+            remove_tree(path)
+    if (host := run.engine) is not None:
+        others = {str(other.number) for other in data.runs()} - {str(run.number)}
+        await _remove_from_engine(data, host, others, {*map(str, followed)})
 
 
 def _left_something(run: RunDirectory, builds: Path) -> bool:
@@ -68,10 +126,12 @@ async def _remove(data: DataDirectory, run: RunDirectory, builds: Path) -> str:
         troubles.append(error.message)
     if (host := run.engine) is not None:
         try:
-            objects = await _remove_from_engine(data, run, host)
+            objects = await _remove_from_engine(data, host, _alive(data) - {str(run.number)})
+            run.forget_engine()
             left.append(f"{objects} object{'' if objects == 1 else 's'} of its Docker Engine")
         except EngineError as error:
             troubles.append(f"what it left at {host.url} is still there: {error.message}")
+    run.forget_records()
     done = f"run {run.number} was killed, or could not clean up; removed now: {', '.join(left)}"
     return "; but ".join([done, *troubles])
 
@@ -96,16 +156,19 @@ def _remove_partial_files(data: DataDirectory, run: RunDirectory) -> None:
             path.unlink(missing_ok=True)
 
 
-async def _remove_from_engine(data: DataDirectory, run: RunDirectory, host: Host) -> int:
+def _alive(data: DataDirectory) -> set[str]:
+    """The runs of which nothing may be removed."""
+    return {str(run.number) for run in data.runs() if run.locked() or is_resumable(run)}
+
+
+async def _remove_from_engine(
+    data: DataDirectory, host: Host, keep: Collection[str], followed: Collection[str] = ()
+) -> int:
+    """Remove what is on an engine, but for that of the runs `keep`, of the jobs `followed`, and of
+    jobs whose containers are kept."""
     from tracekeeper.engine.client import Engine
     from tracekeeper.runner.executors.leftovers import remove_leftovers
 
-    alive = {str(other.number) for other in data.runs() if other.locked()}
     kept = {str(job.job_id) for other in data.runs() for job in other.kept_jobs()}
     async with await Engine.connect(host) as engine:
-        count = await remove_leftovers(
-            engine, data.id, keep=alive - {str(run.number)}, keep_jobs=kept
-        )
-    with suppress(OSError):
-        run.forget_engine()
-    return count
+        return await remove_leftovers(engine, data.id, keep=keep, keep_jobs=kept.union(followed))

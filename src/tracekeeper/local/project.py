@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -50,6 +51,22 @@ class LocalProject:
         self._changed: dict[str, Sequence[str] | None] = {}
         if not root.is_dir():
             raise UsageError(f"{root} is not a directory")
+
+    @classmethod
+    def restored(
+        cls,
+        root: Path,
+        *,
+        file: str,
+        overrides: Mapping[str, Variable],
+        facts: PipelineFacts,
+        pipeline: Pipeline,
+    ) -> Self:
+        """The project as it was when a run began: nothing of it is evaluated again."""
+        project = cls(root, file=file, overrides=overrides)
+        project.facts = project.named_facts = facts
+        project.pipeline = pipeline
+        return project
 
     @cached_property
     def git(self) -> GitState | None:

@@ -15,17 +15,19 @@ import msgspec
 
 import tracekeeper
 from tracekeeper import events
-from tracekeeper.errors import JobError, TracekeeperError
+from tracekeeper.errors import JobError, StorageError, TracekeeperError
 from tracekeeper.jobs.facts import JobFacts
 from tracekeeper.jobs.payload import artifact_sources, resource_group
-from tracekeeper.local.attempt import Attempt, RunContext
-from tracekeeper.local.data import JOBS_PER_RUN
+from tracekeeper.local.attempt import Attempt, RunContext, new_payload
+from tracekeeper.local.data import JOBS_PER_RUN, JobDirectory
 from tracekeeper.local.executors import shortcomings
+from tracekeeper.local.record import read_record
+from tracekeeper.local.replay import Past, replay
 from tracekeeper.local.view import View
 from tracekeeper.pipeline.pipeline import Job, Pipeline
 from tracekeeper.pipeline.schedule import Change, Schedule
 from tracekeeper.pipeline.status import Status
-from tracekeeper.protocol.payload import Dependency
+from tracekeeper.protocol.payload import Dependency, JobPayload
 from tracekeeper.runner.defects import sentence
 from tracekeeper.runner.job import SYSTEM_FAILURE, JobResult
 
@@ -57,10 +59,21 @@ class LocalRun:
         self._last_id = context.directory.number * JOBS_PER_RUN
         self._wake = asyncio.Event()
         self._interrupts = 0
+        self._past: Past | None = None
         self.is_clean = True
         """Whether nothing is left on an engine of the jobs that have ended."""
         self.kept: list[str] = []
         """The jobs whose containers are kept."""
+
+    def take_up(self, told: Iterable[events.AnyEvent]) -> Past | None:
+        """Begin where another process was killed, of which `told` are the events: what had become
+        of the run until then; None if it had not begun. `run` comes after it."""
+        skew = time.time() - _clock()
+        self._past = past = replay(told, self._schedule, lambda at: events.seconds(at) - skew)
+        self._last_id = self._context.directory.last_id()
+        if past is not None:
+            self._ids = past.ids
+        return past
 
     def interrupt(self) -> None:
         """Stop: the first call lets scripts end politely, the second stops them at once."""
@@ -73,8 +86,11 @@ class LocalRun:
 
     async def run(self) -> Status:
         """Run everything that may run; the pipeline's status in the end."""
-        self._tell(self._schedule.begin(_clock()))
+        past = self._past
+        self._tell(() if past else self._schedule.begin(_clock()))
         async with asyncio.TaskGroup() as group:
+            for again in past.running.values() if past else ():
+                self._start(group, again.name, again.attempt, again)
             while self._slots or not self._schedule.is_over:
                 for name in self._startable():
                     self._begin(name, group)
@@ -99,19 +115,33 @@ class LocalRun:
     def _begin(self, name: str, group: asyncio.TaskGroup) -> None:
         """Take a pending job and start an attempt at it."""
         (started,) = self._schedule.started(name)
+        self._start(group, name, started.attempt)
+
+    def _start(
+        self,
+        group: asyncio.TaskGroup,
+        name: str,
+        number: int,
+        again: events.JobStarted | None = None,
+    ) -> None:
         slot = next(number for number in itertools.count() if number not in self._slots)
         self._slots.add(slot)
-        group.create_task(self._attempt_job(self._pipeline.jobs[name], slot, started.attempt))
+        group.create_task(self._attempt_job(self._pipeline.jobs[name], slot, number, again))
 
-    async def _attempt_job(self, job: Job, slot: int, number: int) -> None:
-        """Run an attempt to its end; whatever goes wrong is that attempt's failure. What follows
-        on it need not wait until it is cleaned up."""
-        began = _clock()
-        self._last_id += 1
-        self._ids[job.name] = job_id = self._last_id
+    async def _attempt_job(
+        self, job: Job, slot: int, number: int, again: events.JobStarted | None
+    ) -> None:
+        """Run an attempt to its end, or take it up; whatever goes wrong is that attempt's failure.
+        What follows on it need not wait until it is cleaned up."""
+        began = _clock() - (time.time() - events.seconds(again.time) if again else 0.0)
+        self._last_id += not again
+        self._ids[job.name] = job_id = again.job if again else self._last_id
         try:
             try:
-                ended = await self._run_attempt(job, job_id, slot, number)
+                if again:
+                    ended = await self._take_up_attempt(job, slot, again)
+                else:
+                    ended = await self._run_attempt(job, job_id, slot, number)
             except Exception as error:
                 ended = self._failure(job, job_id, error)
             self._end(job, msgspec.structs.replace(ended, seconds=_clock() - began))
@@ -134,10 +164,9 @@ class LocalRun:
     async def _run_attempt(
         self, job: Job, job_id: int, slot: int, number: int
     ) -> events.JobFinished:
-        attempt = self._new_attempt(job, job_id, slot, number)
-        self._running[job.name] = attempt
-        for _ in range(self._interrupts):
-            attempt.cancel()
+        payload = self._new_payload(job, job_id)
+        directory = self._context.directory.new_job(job_id, job.name)
+        attempt = self._attempt(job, payload, directory, number, slot)
         choice = await self._context.choice.choose(attempt.payload)
         for shortcoming in shortcomings(choice, attempt.payload):
             self._emit(events.Warned(message=shortcoming, name=job.name))
@@ -153,13 +182,38 @@ class LocalRun:
                 why=choice.why,
             )
         )
-        result = await attempt.run()
+        return await self._kept(attempt, await attempt.run())
+
+    async def _take_up_attempt(
+        self, job: Job, slot: int, again: events.JobStarted
+    ) -> events.JobFinished:
+        directory = self._context.directory.job(again.job)
+        payload = read_record(directory.payload, JobPayload) if directory else None
+        if directory is None or payload is None:
+            raise StorageError(
+                f"what was kept of {job.name} is gone from {self._context.data.path}"
+            )
+        attempt = self._attempt(job, payload, directory, again.attempt, slot)
+        result = read_record(directory.result, JobResult)
+        if result is None:
+            await asyncio.to_thread(attempt.recover, again.executor)
+            self._view.follow(attempt)
+            silent = round(attempt.silent, 3)
+            resumed = events.JobResumed(
+                job=again.job, name=job.name, attempt=again.attempt, silent=silent
+            )
+            self._emit(resumed)
+            result = await attempt.take_up()
+        return await self._kept(attempt, result)
+
+    async def _kept(self, attempt: Attempt, result: JobResult) -> events.JobFinished:
         ended = _finished(attempt, result)
         try:
             attempt.directory.keep_result(result)
+            attempt.directory.payload.unlink(missing_ok=True)
             return msgspec.structs.replace(ended, coverage=await _coverage(attempt))
         except TracekeeperError as error:
-            self._emit(events.Warned(message=error.message, name=job.name))
+            self._emit(events.Warned(message=error.message, name=attempt.job.name))
             return ended
 
     def _failure(self, job: Job, job_id: int, error: Exception) -> events.JobFinished:
@@ -181,7 +235,7 @@ class LocalRun:
             if job.config.resource_group
         }
 
-    def _new_attempt(self, job: Job, job_id: int, slot: int, number: int) -> Attempt:
+    def _new_payload(self, job: Job, job_id: int) -> JobPayload:
         facts = JobFacts(
             id=job_id,
             started_at=int(time.time()),
@@ -191,16 +245,26 @@ class LocalRun:
             architecture=_architecture(),
         )
         earlier = (name for name in artifact_sources(job, self._pipeline) if name in self._ids)
-        return Attempt(
+        dependencies = [Dependency(self._ids[name], name) for name in earlier]
+        return new_payload(self._context, job, facts, dependencies)
+
+    def _attempt(
+        self, job: Job, payload: JobPayload, directory: JobDirectory, number: int, slot: int
+    ) -> Attempt:
+        attempt = Attempt(
             self._context,
             job,
-            facts,
-            [Dependency(self._ids[name], name) for name in earlier],
+            payload,
+            directory,
             number=number,
             slot=slot,
             changed=self._view.changed,
             emit=self._emit,
         )
+        self._running[job.name] = attempt
+        for _ in range(self._interrupts):
+            attempt.cancel()
+        return attempt
 
     def _end(self, job: Job, ended: events.JobFinished) -> None:
         """Tell the schedule how an attempt ended, and everybody what follows."""

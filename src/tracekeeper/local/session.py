@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +23,13 @@ from tracekeeper.local.data import DataDirectory, RunDirectory
 from tracekeeper.local.executors import ExecutorChoice, Wanted
 from tracekeeper.local.journal import EventJournal
 from tracekeeper.local.keeping import Keep
-from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
+from tracekeeper.local.leftovers import SNAPSHOT, builds_directory, remove_all_leftovers
 from tracekeeper.local.project import LocalProject
+from tracekeeper.local.record import RunRecord, write_record
 from tracekeeper.local.run import LocalRun
 from tracekeeper.local.sources import SnapshotSources
 from tracekeeper.local.view import View
-from tracekeeper.pipeline.pipeline import Pipeline
+from tracekeeper.pipeline.pipeline import Job, Pipeline
 from tracekeeper.problems import Problem
 from tracekeeper.runner import processes
 from tracekeeper.workspace.checkout import Snapshot
@@ -75,9 +76,14 @@ def run_pipeline(project: LocalProject, options: RunOptions, view: View) -> int:
     data = DataDirectory.open(options.data)
     directory, lock = data.new_run()
     try:
-        return asyncio.run(_Session(project, pipeline, options, view, data, directory).run())
+        return asyncio.run(Session(project, pipeline, options, view, data, directory).run())
     finally:
         os.close(lock)
+
+
+def is_for_one(jobs: Collection[Job]) -> bool:
+    """Whether only one attempt at one job will want the project."""
+    return len(jobs) == 1 and not any(job.config.retry.max for job in jobs)
 
 
 def missing_artifacts(whole: Pipeline, chosen: Pipeline) -> Iterator[str]:
@@ -95,7 +101,9 @@ def missing_artifacts(whole: Pipeline, chosen: Pipeline) -> Iterator[str]:
             )
 
 
-class _Session:
+class Session:
+    """One `tracekeeper run`; `resume` has what takes one up."""
+
     def __init__(
         self,
         project: LocalProject,
@@ -114,13 +122,15 @@ class _Session:
         self._all_builds = builds_directory(data)
         self._builds = self._all_builds / str(directory.number)
         self._journal = EventJournal(directory.events)
+        self._artifacts = ArtifactStore()
         self._run: LocalRun | None = None
         self._interrupted = False
+        self._age = 0.0
         self._children = processes.children(os.getpid())
 
     async def run(self) -> int:
         """Run the pipeline and clean up; the exit status."""
-        began = time.monotonic()
+        began = time.monotonic() - self._age
         with _on_signals(self._interrupt):
             try:
                 status = await self._begin_and_run()
@@ -146,11 +156,7 @@ class _Session:
         return await self._run_jobs()
 
     async def _run_jobs(self) -> str:
-        choice = ExecutorChoice(
-            self._options.executor,
-            self._options.host,
-            default_image=self._options.docker.config.image if self._options.docker else "",
-        )
+        choice = self._choice()
         if choice.may_use_engine(self._pipeline):
             for sentence in cautions(self._options.host):
                 self._warn(sentence)
@@ -158,23 +164,52 @@ class _Session:
             asyncio.to_thread(
                 Snapshot.take,
                 self._project.root,
-                self._builds / "snapshot",
+                self._builds / SNAPSHOT,
                 left_out=self._left_out(),
             ),
             choice.get_ready(self._pipeline),
         )
         for note in snapshot.notes:
             self._warn(note)
-        self._run = LocalRun(
-            self._context(snapshot, choice),
+        write_record(self._directory.record, self._recorded(snapshot))
+        self._run = self._local_run(
+            snapshot, choice, consume=is_for_one(self._pipeline.jobs.values())
+        )
+        if self._interrupted:
+            self._run.interrupt()
+        return await self._run.run()
+
+    def _choice(self) -> ExecutorChoice:
+        return ExecutorChoice(
+            self._options.executor,
+            self._options.host,
+            default_image=self._options.docker.config.image if self._options.docker else "",
+        )
+
+    def _local_run(self, snapshot: Snapshot, choice: ExecutorChoice, *, consume: bool) -> LocalRun:
+        return LocalRun(
+            self._context(snapshot, choice, consume=consume),
             self._pipeline,
             jobs_at_once=self._options.jobs_at_once,
             emit=self._emit,
             view=self._view,
         )
-        if self._interrupted:
-            self._run.interrupt()
-        return await self._run.run()
+
+    def _recorded(self, snapshot: Snapshot) -> RunRecord:
+        options = self._options
+        return RunRecord(
+            root=self._project.root,
+            file=self._project.file,
+            overrides=dict(self._project.overrides),
+            facts=self._project.named_facts,
+            pipeline=self._pipeline,
+            git_directories=snapshot.git_directories,
+            executor=options.executor,
+            host=options.host,
+            docker=options.docker,
+            jobs_at_once=options.jobs_at_once,
+            keep=options.keep,
+        )
 
     def _left_out(self) -> list[str]:
         """Our own directories, where they lie in the project: no job sees other jobs' files."""
@@ -207,6 +242,7 @@ class _Session:
         self._tell_what_is_kept()
         self._emit(events.RunFinished(status=status, exit_code=exit_code, seconds=seconds))
         self._journal.close()
+        self._directory.forget_records()
         return exit_code
 
     def _tell_what_is_kept(self) -> None:
@@ -214,17 +250,15 @@ class _Session:
             message = f"{name}: {self._options.keep.sentence(name)}"
             self._emit(events.Warned(message=message, code="container_kept", name=name))
 
-    def _context(self, snapshot: Snapshot, choice: ExecutorChoice) -> RunContext:
-        jobs = self._pipeline.jobs.values()
-        only_once = len(jobs) == 1 and not any(job.config.retry.max for job in jobs)
+    def _context(self, snapshot: Snapshot, choice: ExecutorChoice, *, consume: bool) -> RunContext:
         return RunContext(
             project=self._project,
             data=self._data,
             directory=self._directory,
             builds=self._builds,
             snapshot=snapshot,
-            sources=SnapshotSources(snapshot, consume=only_once),
-            artifacts=ArtifactStore(),
+            sources=SnapshotSources(snapshot, consume=consume),
+            artifacts=self._artifacts,
             choice=choice,
             host=self._options.host,
             docker=self._options.docker,

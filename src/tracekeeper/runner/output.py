@@ -22,7 +22,7 @@ import msgspec
 
 from tracekeeper.errors import StorageError
 from tracekeeper.events import ConnectionBroke, ConnectionEvent
-from tracekeeper.runner.spool import Spool
+from tracekeeper.runner.spool import Commit, Spool
 from tracekeeper.trace.chain import Chain, Checkpoint
 from tracekeeper.trace.ledger import Hop, Ledger, judge
 from tracekeeper.trace.masks import Masks
@@ -271,6 +271,17 @@ def _sentence(broke: ConnectionBroke) -> str:
         f"{what} ({broke.cause}); {broke.seconds:.1f} s later the output goes on, at byte"
         f" {broke.byte} of this log"
     )
+
+
+def journalled(directory: Path) -> TraceState | None:
+    """What the last whole line of the journal in `directory` says; None where there is none."""
+    try:
+        *_, line, _torn = (directory / "journal").read_bytes().split(b"\n")
+        return msgspec.json.decode(
+            msgspec.json.decode(line, type=Commit).state, type=TraceState | None
+        )
+    except (OSError, ValueError, msgspec.DecodeError):
+        return None
 
 
 def _now() -> int:

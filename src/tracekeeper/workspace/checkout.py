@@ -6,6 +6,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from tracekeeper.errors import StorageError
 from tracekeeper.workspace.disk import is_below, storing, walk, write_all
 from tracekeeper.workspace.entry import Entry, GitDirectory, copy_entry
 from tracekeeper.workspace.gitdir import (
@@ -63,6 +64,16 @@ class Snapshot:
             remove_tree(into)
             raise
         return cls(into, taking.entries.values(), taking.git_directories, taking.notes)
+
+    @classmethod
+    def reopen(cls, directory: Path, git_directories: Collection[GitDirectory]) -> "Snapshot":
+        """The snapshot that another process took, as it lies in `directory`.
+
+        Raises `StorageError` where it is not there any more.
+        """
+        if not directory.is_dir():
+            raise StorageError(f"the copy of the project that jobs get is gone: {directory}")
+        return cls(directory, list(_entries(directory)), git_directories, ())
 
     @property
     def paths(self) -> frozenset[str]:
@@ -216,6 +227,17 @@ class _Taking:
             finally:
                 os.close(descriptor)
         self.entries[path] = Entry(path, stat.S_IFREG | 0o644, os.lstat(target).st_mtime_ns)
+
+
+def _entries(top: Path) -> Iterator[Entry]:
+    """What lies in a snapshot, a directory before what it holds."""
+    for place, directories, files in os.walk(top):
+        for name in (*directories, *files):
+            path = f"{place}/{name}"
+            status = os.lstat(path)
+            target = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
+            mode = stat.S_IFDIR | 0o755 if stat.S_ISDIR(status.st_mode) else status.st_mode
+            yield Entry(os.path.relpath(path, top), mode, status.st_mtime_ns, target)
 
 
 def _is_directory(path: str) -> bool:

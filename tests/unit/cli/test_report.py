@@ -13,7 +13,6 @@ from tracekeeper.cli.report import (
 from tracekeeper.cli.terminal import Palette
 
 PLAIN = Palette(colour=False)
-RUN = events.RunStarted(run=3, file=".gitlab-ci.yml", jobs=())
 
 
 def ended(name: str, status: str = "success", *, attempt: int = 1, **fields: object) -> JobEnd:
@@ -89,7 +88,7 @@ def test_a_log_that_is_not_proven_is_explained() -> None:
 )
 def test_the_result(code: int, said: str, style: str) -> None:
     end = events.RunFinished(status="", exit_code=code, seconds=9.94)
-    sentence = result_sentence(RUN, end, JOBS)
+    sentence = result_sentence(3, end, JOBS)
     counts = "2 passed, 1 failed, 1 failed as allowed, 1 manual, 1 skipped, 1 not started"
     assert sentence == f"{said}: {counts}."
     assert result_style(end) == style

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from msgspec import convert
 from msgspec.structs import replace
 
 from tracekeeper.engine.client import Engine
@@ -66,8 +67,7 @@ class DockerExecutor:
     `labels` are put on everything that is made, so that a later run can find what a crash left.
     `settings` are what a configuration file says, `owner` says whose the cache volumes are (the
     project, and one of the jobs that it runs at once). `grace` is the time in seconds that a
-    script has between SIGTERM and SIGKILL. `standing` is that of an executor whose process was
-    killed: `prepare` finds its container, `run` goes on with its step.
+    script has between SIGTERM and SIGKILL.
     """
 
     name = "docker"
@@ -83,7 +83,6 @@ class DockerExecutor:
         settings: DockerSettings = DEFAULTS,
         owner: str = "",
         grace: float = GRACE,
-        standing: Standing | None = None,
     ) -> None:
         self._payload = payload
         self._variables = variables
@@ -106,13 +105,18 @@ class DockerExecutor:
         self._sent: tuple[bytes, str] | None = None
         self._position = Position()
         self._started_at = NEVER
-        self._standing = standing
+        self._standing: Standing | None = None
         self._is_found = False
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
+    def adopt(self, standing: object) -> None:
+        """Go on for an executor whose process was killed, from a checkpoint of it as JSON has it:
+        `prepare` then finds its container, and `run` goes on with its step."""
+        self._standing = convert(standing, Standing)
+
     async def prepare(self, output: Output) -> None:
-        """Get the images, start the services, make the container; with a standing, find it. Raises
-        JobError."""
+        """Get the images, start the services, make the container; or find it, after `adopt`.
+        Raises JobError."""
         if self._standing is not None:
             await self._find(self._standing)
             return
