@@ -5,6 +5,7 @@ it is given one more step, which waits, and the shell is an exec beside it.
 """
 
 import secrets
+import shlex
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
@@ -133,7 +134,7 @@ async def _container(engine: Engine, data: DataDirectory, target: Target) -> Con
     if target.is_kept:
         raise UsageError(
             f"the container of '{name}' was kept at {url}, and is not there any more",
-            hint=f"`tracekeeper debug --remove {name}` forgets it",
+            hint=f"`tracekeeper debug --remove {shlex.quote(name)}` forgets it",
         )
     raise UsageError(
         f"'{name}' has no container at {url}: it runs on this machine, or its container is not"

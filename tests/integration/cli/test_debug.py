@@ -1,0 +1,264 @@
+"""A shell in a job's container: on a terminal, in a pipe, while it runs and after it ended."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from tests.integration.cli.conftest import PROGRAM, TIME_LIMIT, Project, Terminal
+
+from tracekeeper.local.data import DataDirectory
+
+pytestmark = pytest.mark.docker
+Open = Callable[..., Terminal]
+
+PIPELINE = """
+default: {{image: {{name: "{image}", pull_policy: never}}}}
+job:
+  services: [{{name: "{image}", alias: store, command: [sleep, "600"], pull_policy: never}}]
+  variables: {{COLOUR: blue}}
+  script: [echo written >file, exit 3]
+good: {{script: [echo]}}
+runs: {{script: [echo begun, "while ! test -e ../end; do sleep 0.1; done"]}}
+many: {{parallel: 2, script: [exit 1]}}
+"""
+
+
+class Jobs:
+    """A project with jobs, and what there is of them on the engine."""
+
+    def __init__(self, project: Project, api: Callable[..., Any]) -> None:
+        self.project = project
+        self._api = api
+
+    def debug(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            [PROGRAM, "debug", *arguments],
+            cwd=self.project.path,
+            input=stdin,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+
+    def keep(self, *jobs: str) -> "subprocess.CompletedProcess[bytes]":
+        return self.project.tracekeeper("run", "--keep-containers", "failed", *jobs)
+
+    def log(self, job: str) -> str:
+        return self.project.tracekeeper("logs", job).stdout.decode()
+
+    def made(self, kind: str) -> list[dict[str, Any]]:
+        """The ``containers`` or ``networks`` that there are."""
+        data = self.project.path / ".tracekeeper"
+        if not data.exists():
+            return []
+        filters = json.dumps({"label": [f"tracekeeper.data={DataDirectory.find(data).id}"]})
+        path = {"containers": "/containers/json?all=1&", "networks": "/networks?"}[kind]
+        found: list[dict[str, Any]] = self._api("GET", f"{path}filters={quote(filters)}")
+        return found
+
+    @property
+    def states(self) -> list[str]:
+        return sorted(container["State"] for container in self.made("containers"))
+
+
+@pytest.fixture
+def jobs(project: Project, busybox: str, engine_api: Callable[..., Any]) -> Iterator[Jobs]:
+    project.write(PIPELINE.format(image=busybox))
+    found = Jobs(project, engine_api)
+    yield found
+    for job in ("job", "many"):
+        found.debug("--remove", job)
+    assert found.states == []
+    assert found.made("networks") == []
+
+
+def test_a_job_that_failed_is_kept(jobs: Jobs) -> None:
+    ran = jobs.keep("job", "good")
+    assert ran.returncode == 1
+    told = "the container is kept: `tracekeeper debug job` opens a shell in it"
+    assert ran.stderr.decode().count(told) == 1
+    assert told in jobs.log("job")
+    assert jobs.states == ["exited", "running"]  # the service is kept as it is
+    before = jobs.log("job")
+
+    script = b"pwd; cat file; echo $COLOUR $CI_JOB_NAME; ping -c 1 store; echo wrong >&2; exit 7"
+    shell = jobs.debug("job", stdin=script)
+    assert shell.stdout.startswith(b"/builds/project\nwritten\nblue job\nPING store")
+    assert shell.stderr == b"wrong\n"
+    assert shell.returncode == 7
+    assert jobs.states == ["exited", "running"]
+    assert jobs.log("job") == before  # what a person does is no part of the job
+
+    assert jobs.project.tracekeeper("run", "good").returncode == 0
+    assert jobs.debug("job", "--", "cat", "file").stdout == b"written\n"
+    assert jobs.debug("job", "--run", "2").returncode == 2
+    assert jobs.debug("--remove", "job").returncode == 0
+    assert jobs.states == []
+    assert jobs.made("networks") == []
+    gone = jobs.debug("job")
+    assert gone.returncode == 2
+    assert b"none of it is kept" in gone.stderr
+
+
+def test_what_is_kept_outlives_the_removal_of_leftovers(jobs: Jobs) -> None:
+    """A run that was killed has left things with the same labels."""
+    jobs.keep("job")
+    killed = jobs.project.start("run", "runs")
+    jobs.project.shell("until grep -qs begun .tracekeeper/runs/2/jobs/*/trace; do sleep 0.05; done")
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(TIME_LIMIT)
+    assert jobs.states == ["exited", "running", "running"]
+    plain = jobs.project.tracekeeper("run", "good")
+    assert b"run 2 was killed" in plain.stderr
+    assert jobs.states == ["exited", "running"]
+    assert jobs.debug("job", "--", "cat", "file").stdout == b"written\n"
+
+
+def test_a_running_job(jobs: Jobs) -> None:
+    run = jobs.project.start("run", "runs")
+    jobs.project.shell("until grep -qs begun .tracekeeper/runs/1/jobs/*/trace; do sleep 0.05; done")
+    assert jobs.debug("runs", stdin=b"cat /.tracekeeper/step | grep -c begun").returncode == 0
+    assert jobs.debug("runs", "--shell", "sh", stdin=b"exit 6").returncode == 6
+    assert jobs.states == ["running"]
+    assert jobs.debug("runs", "--", "touch", "../end").returncode == 0
+    assert run.wait(TIME_LIMIT) == 0
+    assert b"none of it is kept" in jobs.debug("runs").stderr
+
+
+def test_much_through_a_pipe(jobs: Jobs) -> None:
+    jobs.keep("job")
+    data = os.urandom(1_000_000)
+    assert jobs.debug("job", "--", "cat", stdin=data).stdout == data
+    source = jobs.project.path / "README"
+    with source.open("rb") as file:
+        read = subprocess.run(
+            [PROGRAM, "debug", "job", "--", "cat"],
+            cwd=jobs.project.path,
+            stdin=file,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=True,
+        )
+    assert read.stdout == source.read_bytes()
+
+
+def test_several_shells_share_a_kept_container(jobs: Jobs) -> None:
+    jobs.keep("job")
+    with subprocess.Popen(
+        [PROGRAM, "debug", "job"],
+        cwd=jobs.project.path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        first.stdin.write(b"echo ready\n")
+        first.stdin.flush()
+        assert first.stdout.readline() == b"ready\n"
+        assert jobs.debug("job", "--", "true").returncode == 0
+        assert jobs.states == ["running", "running"]
+        first.stdin.write(b"exit 4\n")
+        first.stdin.close()
+        assert first.wait(TIME_LIMIT) == 4
+    assert jobs.states == ["exited", "running"]
+
+
+def test_every_attempt_is_kept_and_removed(jobs: Jobs) -> None:
+    jobs.project.write(PIPELINE.format(image="busybox").replace("[exit 1]", "[exit 1], retry: 1"))
+    jobs.keep("many")
+    assert jobs.states == ["exited"] * 4
+    several = jobs.debug("many")
+    assert several.returncode == 2
+    assert b"name one of them: 'many 1/2', 'many 2/2'" in several.stderr
+    assert jobs.debug("many 2/2", stdin=b"exit 8").returncode == 8
+    assert jobs.debug("--remove", "many").returncode == 0
+
+
+def test_what_cannot_be(jobs: Jobs) -> None:
+    assert b"nothing is kept in" in jobs.debug("job").stderr
+    jobs.project.tracekeeper("run", "-e", "shell", "good")
+    for arguments, sentence in (
+        (("jop",), b"there is no log of 'jop'"),
+        (("good",), b"'good' does not run in a container now, and none of it is kept"),
+        (("--remove", "good"), b"nothing of 'good' is kept"),
+        (("--remove", "good", "--", "ls"), b"--remove opens no shell"),
+        (("good", "--shell", "sh", "--", "ls"), b"cannot go together"),
+    ):
+        answer = jobs.debug(*arguments)
+        assert answer.returncode == 2
+        assert sentence in answer.stderr
+
+
+def test_a_kept_container_that_somebody_removed(jobs: Jobs, engine_api: Callable[..., Any]) -> None:
+    jobs.keep("many 1/2")
+    (container,) = jobs.made("containers")
+    engine_api("DELETE", f"/containers/{container['Id']}?force=1")
+    gone = jobs.debug("many 1/2")
+    assert gone.returncode == 2
+    assert (
+        b"is not there any more\n  `tracekeeper debug --remove 'many 1/2'` forgets it"
+        in gone.stderr
+    )
+    assert jobs.debug("--remove", "many 1/2").returncode == 0
+
+
+# ------------------------------------------------------------------------------- on a terminal
+
+
+def test_a_terminal(jobs: Jobs, terminal: Open) -> None:
+    """What is typed arrives, Ctrl-C and all; the size follows; the modes come back."""
+    jobs.keep("job")
+    script = "stty -g >before; tracekeeper debug job; echo ended with $?; stty -g >after"
+    screen = terminal("sh", "-c", script, columns=90)
+    screen.until_shown("project #")
+    screen.type("stty size; echo $TERM\n")
+    screen.until(lambda text: "24 90" in text and ("tmux" in text or "screen" in text))
+    screen.resize(70)
+    screen.type("until stty size | grep 70; do sleep 0.1; done; echo follows\n")
+    screen.until(lambda text: text.count("follows") == 2)
+    screen.type("sleep 600\n")
+    screen.type("echo never seen\n")
+    screen.press("C-c")
+    screen.type("echo inter''rupted\n")
+    screen.until_shown("interrupted")
+    screen.type("exit 5\n")
+    screen.until_shown("ended with 5")
+    before, after = (jobs.project.path / name for name in ("before", "after"))
+    jobs.project.shell("until test -s after; do sleep 0.05; done")
+    assert before.read_text() == after.read_text()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_modes_come_back_after_a_signal(
+    jobs: Jobs, terminal: Open, number: signal.Signals, status: int
+) -> None:
+    jobs.keep("job")
+    script = (
+        "stty -g >before; (echo $BASHPID >pid; exec tracekeeper debug job);"
+        " echo ended with $?; stty -g >after"
+    )
+    screen = terminal("bash", "-c", script)
+    screen.until_shown("project #")
+    os.kill(int((jobs.project.path / "pid").read_text()), number)
+    screen.until_shown(f"ended with {status}")
+    jobs.project.shell("until test -s after; do sleep 0.05; done")
+    assert jobs.project.shell("cmp before after").returncode == 0
+
+
+def test_the_modes_come_back_when_the_container_goes(
+    jobs: Jobs, terminal: Open, engine_api: Callable[..., Any]
+) -> None:
+    jobs.keep("many 1/2")
+    screen = terminal(
+        "sh", "-c", "stty -g >before; tracekeeper debug 'many 1/2'; echo ended; stty -g >after"
+    )
+    screen.until_shown("project #")
+    assert jobs.debug("--remove", "many 1/2").returncode == 0
+    screen.until_shown("ended")
+    jobs.project.shell("until test -s after; do sleep 0.05; done")
+    assert jobs.project.shell("cmp before after").returncode == 0
