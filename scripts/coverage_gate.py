@@ -18,7 +18,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "tracekeeper"
-PURE = ("errors", "problems", "events", "pipeline", "protocol", "jobs", "trace", "net/incident")
+PURE = (
+    "errors",
+    "problems",
+    "events",
+    "pipeline",
+    "protocol",
+    "jobs",
+    "trace",
+    "net/incident",
+    "runner/docker",
+)
 
 
 def main() -> int:

@@ -66,8 +66,8 @@ def choose(document: Mapping[str, Any], name: str = "") -> Mapping[str, Any]:
 
     A file may hold one `[runners]` alone. Raises NoSection where there is none, or more than one.
     """
-    runners = document.get("runners", ())
-    tables = [runners] if isinstance(runners, dict) else runners
+    runners = document.get("runners")
+    tables = runners if isinstance(runners, list) else [runners]
     found = [table for table in tables if isinstance(table, dict) and "docker" in table]
     names = [str(table.get("name", "")) for table in found]
     if name:
@@ -110,8 +110,6 @@ class _Reader:
         if not isinstance(table, dict):
             self._errors.append(f"{CONNECTION} is not a table")
             return ConnectionConfig()
-        if table.get("keepalive") is True:
-            table = {**table, "keepalive": {}}
         return ConnectionConfig(**self._values(ConnectionConfig, CONNECTION, table))
 
     def _services(self, tables: object) -> Iterator[ServiceConfig]:
@@ -157,7 +155,9 @@ def meta(field: msgspec.structs.FieldInfo) -> msgspec.Meta:
 def wording(kind: Any) -> str:
     """What a value of a type is written like in TOML."""
     if get_origin(kind) is Annotated:
-        return wording(get_args(kind)[0])
+        plain, *metas = get_args(kind)
+        least = [meta.ge for meta in metas if meta.ge is not None]
+        return wording(plain) + (f", {least[0]} or more" if least else "")
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind) if choice)
     if get_origin(kind) is tuple:
