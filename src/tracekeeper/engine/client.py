@@ -8,7 +8,6 @@ the answer came, an idempotent request is sent once more over a fresh connection
 ever sent twice: what became of it is unknown, and only the caller knows how to find out.
 """
 
-import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -235,10 +234,9 @@ class Engine:
             raise
 
     def _kept(self) -> Connection | None:
-        limit = self.host.renew_after or math.inf
         while self._idle:
             connection, since = self._idle.pop()
-            if connection.usable and time.monotonic() - since < limit:
+            if connection.usable and time.monotonic() - since < self.host.reuse_within:
                 return connection
             connection.close()
         return None

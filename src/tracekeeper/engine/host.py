@@ -4,6 +4,7 @@ A `Host` is all that the rest of the program says about an engine: hosts.py find
 environment, docker contexts), transport.py dials it.
 """
 
+import math
 import re
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ IDLE_SHARE = 0.7
 """The share of an idle budget after which a quiet connection is replaced."""
 UNWATCHED = 30.0
 """Seconds that a connection without keepalives may be quiet."""
+UNWATCHED_REUSE = 5.0
+"""Seconds that one may lie idle and be used again. Another costs little; a request over one that a
+firewall has forgotten, all the time that an answer has."""
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -67,6 +71,13 @@ class Host(msgspec.Struct, frozen=True):
         if self.idle:
             return self.idle * IDLE_SHARE
         return None if self.keepalive is not None or self.is_local else UNWATCHED
+
+    @property
+    def reuse_within(self) -> float:
+        """Seconds that a connection may lie idle and be used for another request."""
+        if self.renew_after is None:
+            return math.inf
+        return self.renew_after if self.idle else UNWATCHED_REUSE
 
     @property
     def is_local(self) -> bool:

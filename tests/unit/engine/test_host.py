@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from tracekeeper.engine.host import shown
+from tracekeeper.engine.host import UNWATCHED_REUSE, Host, shown
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,16 @@ from tracekeeper.engine.host import shown
 )
 def test_no_password_is_shown(url: str, seen: str) -> None:
     assert shown(url) == seen
+
+
+@pytest.mark.parametrize(
+    ("host", "seconds"),
+    [
+        (Host("tcp://far:2376"), math.inf),
+        (Host("unix:///run/docker.sock", keepalive=None), math.inf),
+        (Host("tcp://far:2376", idle=100.0), 70.0),
+        (Host("tcp://far:2376", keepalive=None), UNWATCHED_REUSE),
+    ],
+)
+def test_a_connection_that_may_be_forgotten_is_not_used_again(host: Host, seconds: float) -> None:
+    assert host.reuse_within == seconds
