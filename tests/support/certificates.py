@@ -71,10 +71,9 @@ class Authority:
         )
 
 
-def write_all(directory: Path) -> Path:
-    """A directory with all that an engine on this machine and its client need."""
+def write_all(directory: Path, authority: Authority) -> Path:
+    """A new directory with all that an engine on this machine and its client need."""
     directory.mkdir()
-    authority = Authority()
     (directory / "ca.pem").write_bytes(authority.pem)
     authority.sign(
         directory / "server.pem", directory / "server-key.pem", use="server", names=LOOPBACK
@@ -85,11 +84,11 @@ def write_all(directory: Path) -> Path:
 
 def client_tls(directory: Path) -> Tls:
     """What a client of that engine has to be told."""
-    return Tls(
-        ca=str(directory / "ca.pem"),
-        cert=str(directory / "cert.pem"),
-        key=str(directory / "key.pem"),
+    ca, cert, key = (
+        str(path) if (path := directory / f"{name}.pem").exists() else ""
+        for name in ("ca", "cert", "key")
     )
+    return Tls(ca=ca, cert=cert, key=key)
 
 
 def _name(text: str) -> x509.Name:

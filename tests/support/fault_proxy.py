@@ -181,7 +181,6 @@ class FaultProxy:
                 raise
         finally:
             self._links.remove(link)
-            link.close("fin")
 
 
 class _Link:
@@ -197,43 +196,46 @@ class _Link:
     ) -> None:
         self.task: asyncio.Task[None]
         self._client = client
-        self._server: socket.socket | None = None
         self._number = number
         self._faults = faults
         self._opened = opened
         self._note = note
         self._stalled = False
+        self._how: Literal["rst", "fin"] = "fin"
         self._ended = 0
         self._request = ""
         self._closed = asyncio.Event()
 
     async def carry(self, upstream: str) -> None:
-        """Forward until both sides have finished or a fault ends it."""
-        loop = asyncio.get_running_loop()
-        await self._opened.wait()
+        """Forward until both sides have finished or it is closed; both are, in the end."""
         family, address = _address(upstream)
-        self._server = server = socket.socket(family)
-        server.setblocking(False)
-        try:
-            await loop.sock_connect(server, address)
-        except OSError:
-            return self.close("rst")
+        with socket.socket(family) as server, self._client as client:
+            server.setblocking(False)
+            try:
+                await self._opened.wait()
+                await asyncio.get_running_loop().sock_connect(server, address)
+                await self._until_closed(client, server)
+            except OSError:
+                self.close("rst")
+            finally:
+                if self._how == "rst":
+                    _reset(client)
+                    _reset(server)
+
+    def close(self, kind: Literal["rst", "fin"]) -> None:
+        """End it on both sides, soon."""
+        self._how = kind
+        self._closed.set()
+
+    async def _until_closed(self, client: socket.socket, server: socket.socket) -> None:
         ways = [
-            asyncio.ensure_future(self._forward("up", self._client, server)),
-            asyncio.ensure_future(self._forward("down", server, self._client)),
+            asyncio.ensure_future(self._forward("up", client, server)),
+            asyncio.ensure_future(self._forward("down", server, client)),
         ]
         try:
             await self._closed.wait()
         finally:
             await end(*ways)
-        return None
-
-    def close(self, kind: Literal["rst", "fin"]) -> None:
-        """End it on both sides."""
-        for sock in (self._client, self._server):
-            if sock is not None and sock.fileno() >= 0:
-                _reset(sock) if kind == "rst" else sock.close()
-        self._closed.set()
 
     async def _forward(
         self, direction: Direction, source: socket.socket, target: socket.socket

@@ -55,7 +55,8 @@ class Machine:
     """Use `started`. `data` is the daemon's data directory as it is seen from inside.
 
     `config` is its daemon.json. `disk` is the size of a file system of its own for `data` ("" is
-    the disk that everything is on). `tls` is a directory with ca.pem, server.pem, server-key.pem.
+    the disk that everything is on). `tls` is a directory with ca.pem, server.pem, server-key.pem;
+    `verify_clients` says whether the daemon asks its clients for certificates, too.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Machine:
         config: Mapping[str, object] | None = None,
         disk: str = "",
         tls: Path | None = None,
+        verify_clients: bool = True,
     ) -> None:
         self.home = home
         self.config = dict(config or {})
         self.tls = tls
+        self.verify_clients = verify_clients
         self.port = 0
         self._init = _start_init(home / "data", disk)
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -197,7 +200,8 @@ class Machine:
         if self.tls is None:
             return []
         return [
-            *("--host", "fd://", "--tlsverify", "--tlscacert", f"{self.tls}/ca.pem"),
+            *("--host", "fd://", f"--tlsverify={str(self.verify_clients).lower()}"),
+            *("--tlscacert", f"{self.tls}/ca.pem"),
             *("--tlscert", f"{self.tls}/server.pem", "--tlskey", f"{self.tls}/server-key.pem"),
         ]
 
@@ -224,12 +228,16 @@ _OWN_NETWORKS = {"bridge", "host", "none"}
 
 @contextlib.contextmanager
 def started(
-    *, config: Mapping[str, object] | None = None, disk: str = "", tls: Path | None = None
+    *,
+    config: Mapping[str, object] | None = None,
+    disk: str = "",
+    tls: Path | None = None,
+    verify_clients: bool = True,
 ) -> Iterator[Machine]:
     """A machine whose daemon answers; nothing of it is left afterwards."""
     home = Path(tempfile.mkdtemp(prefix="m-"))
     try:
-        machine = Machine(home, config=config, disk=disk, tls=tls)
+        machine = Machine(home, config=config, disk=disk, tls=tls, verify_clients=verify_clients)
         try:
             machine.start()
             yield machine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import jobs, machine
-from tests.support.certificates import client_tls, write_all
+from tests.support.certificates import Authority, client_tls, write_all
 from tests.support.jobs import Project
 from tests.support.machine import Machine
 
@@ -15,7 +15,7 @@ from tracekeeper.engine.host import Tls
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates that are as they should be."""
-    return write_all(tmp_path_factory.mktemp("tls") / "good")
+    return write_all(tmp_path_factory.mktemp("tls") / "good", Authority())
 
 
 @pytest.fixture(scope="session")

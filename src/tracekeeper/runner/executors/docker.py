@@ -330,6 +330,17 @@ class DockerExecutor:
         except EngineRefused as error:
             if error.status != 404:
                 raise
+            await self._check_it_is_there()
+
+    async def _check_it_is_there(self) -> None:
+        """Raises JobError if the container is gone: its files are not files that never were."""
+        try:
+            await self._connected.containers.inspect(self._container)
+        except EngineRefused as error:
+            raise JobError(
+                "the job's container was removed before its files were fetched; they are lost",
+                reason="runner_system_failure",
+            ) from error
 
     async def _stop(self, running: asyncio.Task[Ended]) -> None:
         containers = self._connected.containers
