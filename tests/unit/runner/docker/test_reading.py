@@ -42,6 +42,9 @@ concurrent = 4
 """
 
 
+NO_HELPER = "there is no helper container: files go in and out by the engine's archive calls"
+
+
 def section(text: str) -> Reading:
     return read(choose(tomllib.loads(f"[runners.docker]\n{text}")))
 
@@ -208,8 +211,7 @@ def test_every_error_is_found() -> None:
         ("qqq = 5", "unknown key qqq in [runners.docker]"),
         (
             "helper_image_flavor = 'x'",
-            "known, not acted on: helper_image_flavor in [runners.docker], because "
-            + "there is no helper container: files go in and out by the engine's archive calls",
+            f"known, not acted on: helper_image_flavor in [runners.docker], because {NO_HELPER}",
         ),
         (
             "[runners.docker.connection]\nkeep_alive = true",
