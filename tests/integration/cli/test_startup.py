@@ -23,6 +23,7 @@ PIPELINE = {"yaml", "tracekeeper.pipeline.load", "tracekeeper.local.project"}
         ("show a", NEVER | ENGINE | RUNNER | {"json", "difflib", "concurrent.futures"}),
         ("run", NEVER | ENGINE - {"ssl"} | {"difflib", "tracekeeper.cli.json_renderer"}),
         ("logs a", NEVER | ENGINE | RUNNER | PIPELINE | {"tracekeeper.cli.ledger"}),
+        ("incident", NEVER | ENGINE | RUNNER | PIPELINE | {"socket", "subprocess", "json"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(

@@ -36,9 +36,10 @@ class Flow:
 
     def decide(self, now: int, origin: Side, segment: Segment) -> Decision:
         """What becomes of a packet from `origin`."""
-        if not self.known and self._variant == "reopen" and origin == "client":
+        trusted = self._variant == "reopen" and origin == "client"
+        if trusted and segment.kind not in ("fin", "rst"):  # with an end nothing begins
             self.known = True
-        if self.known:
+        if self.known or trusted:
             self._last = now
             return "pass"
         rejects = self._variant == "reject" and segment.kind != "rst"

@@ -17,8 +17,9 @@ Ending: TypeAlias = Literal["end", "ETIMEDOUT", "ECONNRESET", "open"]
 class Scenario(msgspec.Struct, frozen=True):
     """All that may matter on the way to the client. `sleep` and `idle` are in milliseconds.
 
-    `daemon` is what the engine sets on the connections that it accepts: nothing in the incident;
-    a keepalive of 15 s where it was built by Go 1.13 or newer.
+    `daemon` is what the engine sets on the connections that it accepts. In the incident it cannot
+    have been a keepalive of less than the idle limit: none was seen in 12 minutes. An engine that
+    was built by Go 1.13 or newer has one of 15 s.
     """
 
     executor: Executor

@@ -40,3 +40,10 @@ def test_or_opened_again_from_inside_for_both_sides() -> None:
     assert flow.decide(20_000, "client", DATA) == "pass"
     assert flow.decide(29_999, "engine", DATA) == "pass"
     assert flow.deadline == 39_999
+
+
+def test_a_packet_that_ends_a_connection_opens_nothing() -> None:
+    flow = forgotten("reopen")
+    assert flow.decide(20_000, "client", RST) == "pass"
+    assert flow.decide(20_001, "engine", DATA) == "drop"
+    assert flow.deadline is None
