@@ -4,11 +4,12 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+IDLE ?= 10
 PYTEST := $(BIN)/python -m pytest
 ENGINE := $(BIN)/python scripts/engine.py
 export PYTHON VENV
 
-.PHONY: help run test unit integration faults lint style types format docs coverage bench clean servers
+.PHONY: help run test unit integration faults incident lint style types format docs coverage bench clean servers
 
 help:
 	@echo 'make run          run the example pipeline'
@@ -16,6 +17,7 @@ help:
 	@echo 'make unit         tests that need nothing but Python'
 	@echo 'make integration  tests with real processes and a Docker Engine'
 	@echo 'make faults       every suite of faults, in full'
+	@echo 'make incident     the incident on real parts; IDLE=600 at full size (root on Linux)'
 	@echo 'make lint         style, layering, shape and types'
 	@echo 'make format       rewrite the code in the house style'
 	@echo 'make docs         write the pages that are made from the code'
@@ -37,6 +39,9 @@ integration: $(VENV)/.dev servers
 
 faults: $(VENV)/.dev servers
 	TRACEKEEPER_FAULTS=full $(ENGINE) $(PYTEST) tests/faults
+
+incident: $(VENV)/.dev servers
+	$(BIN)/python -m scripts.incident --idle $(IDLE)
 
 lint: style types
 
