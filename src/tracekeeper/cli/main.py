@@ -29,6 +29,7 @@ COMMANDS = {
     "lint": "Check pipeline files: every error at once.",
     "logs": "Show the log of a job, also while it runs.",
     "debug": "Open a shell in a job's container.",
+    "engine": "Check the way to a Docker Engine.",
     "incident": "Calculate which logs a forgetful firewall loses, and why.",
     "completion": "Print the completion script of a shell.",
 }

@@ -113,7 +113,7 @@ class TlsConnection:
             except ssl.SSLError as error:
                 with contextlib.suppress(ConnectionLost):
                     await self._flush()  # the alert that tells the other side why
-                raise _failure(error, self._hostname) from None
+                raise _failure(error, self._hostname) from error
             else:
                 await self._flush()
                 return
@@ -132,7 +132,7 @@ class TlsConnection:
         try:
             self.tls.write(data)
         except ssl.SSLError as error:
-            raise self._broken(error) from None
+            raise self._broken(error) from error
         await self._flush()
 
     async def write_eof(self) -> None:
@@ -145,7 +145,7 @@ class TlsConnection:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            raise self._broken(error) from None
+            raise self._broken(error) from error
         await self._flush()
 
     @property
@@ -177,7 +177,7 @@ class TlsConnection:
             self._finished = True
         except ssl.SSLError as error:
             if not parts:
-                raise self._broken(error) from None
+                raise self._broken(error) from error
         self._heard = self._heard or bool(parts)
         return b"".join(parts)
 
