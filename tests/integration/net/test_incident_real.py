@@ -3,6 +3,7 @@
 import pytest
 
 from tracekeeper.cli.incident import LAB_DAEMON, LAB_IDLE
+from tracekeeper.cli.main import run_command_line
 from tracekeeper.net.experiment import measure, watched
 from tracekeeper.net.incident.clients import ClientName, Executor, clients, every
 from tracekeeper.net.incident.firewall import Variant
@@ -52,3 +53,10 @@ def test_what_is_calculated_is_what_happens() -> None:
     }
     assert measured == calculated
     assert {ending for _, ending in measured.values()} == {"end", "open", "ECONNRESET"}
+
+
+@pytest.mark.root
+def test_anybody_with_a_lab_can_measure_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--real", "--idle", "4", "--sleep", "6", "--variant", "drop", "--executor", "tls"]
+    assert run_command_line(["incident", *options, "--client", "none", "--client", "ours"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "The lab agrees in all 2 rows."

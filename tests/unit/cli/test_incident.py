@@ -6,6 +6,8 @@ from click.testing import CliRunner
 
 from tracekeeper.cli.incident import command
 from tracekeeper.cli.main import run_command_line
+from tracekeeper.net.experiment import Ending, Measured
+from tracekeeper.net.incident.matrix import Case, Setting
 
 ROW = ("--executor", "tls", "--client", "none", "--variant", "drop", "--sleep", "601")
 
@@ -144,3 +146,29 @@ def test_wrong_usage(
 ) -> None:
     assert run_command_line(["incident", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, *, lost: bool) -> None:
+    """Let the lab find this in each row."""
+
+    def measure(rows: list[Case], _setting: Setting) -> dict[Case, Measured]:
+        ending: Ending = "open" if lost else "end"
+        return {case: Measured(lost, ending, None if lost else 12.1, 0) for case in rows}
+
+    monkeypatch.setattr("tracekeeper.net.experiment.measure", measure)
+
+
+@pytest.mark.parametrize(("lost", "status"), [(True, 0), (False, 1)])
+def test_a_lab_that_differs_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lost: bool, status: int
+) -> None:
+    measured(monkeypatch, lost=lost)
+    options = ["--real", "--executor", "tls", "--client", "none", "--sleep", "12"]
+    assert run_command_line(["incident", *options]) == status
+    said = capsys.readouterr().out
+    assert ("The lab agrees in all 3 rows." in said) == lost
+    assert "forgets a connection after 10 s" in said
+    assert run_command_line(["incident", "--json", *options]) == status
+    row = json.loads(capsys.readouterr().out)["rows"][0]
+    assert row["lost"]
+    assert row["measured"]["lost"] == lost

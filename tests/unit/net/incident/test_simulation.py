@@ -63,6 +63,7 @@ def test_what_broke_is_resumed_before_or_after_the_rest_was_written() -> None:
     assert early.received == late.received == early.log
     assert (early.breaks, early.ending, early.at) == (1, "end", 20_002)
     assert (late.breaks, late.ending, late.at) == (1, "end", 13_004)  # 11 s, and two probes
+    assert [event.size for event in late.events if event.kind == "data"] == [29, 13, 29, 42]
 
 
 def test_it_can_be_seen_before_its_end() -> None:
