@@ -63,11 +63,34 @@ def _certificate(
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + LIFETIME)
         .add_extension(extension, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+    # RFC 5280 §4.2.1.1 and §4.2.1.3; Python 3.13 and newer insist on both.
+    if key is authority:
+        builder = builder.add_extension(_signs_certificates(), critical=True)
+    else:
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+        builder = builder.add_extension(issuer, critical=False)
     if subject[0].isdigit():
         names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(subject))])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(authority, SHA256())
+
+
+def _signs_certificates() -> "x509.KeyUsage":
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _name(name: str) -> "x509.Name":

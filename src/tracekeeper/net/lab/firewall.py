@@ -67,8 +67,8 @@ class Firewall:
         self._keeper = keeper
 
     def set(self, idle: int, variant: Variant) -> None:
-        """Forget a connection after `idle` quiet seconds, from now on and also of those that
-        stand. Raises LabError."""
+        """Forget a connection after `idle` quiet seconds: for one that stands, from its next
+        packet on. Raises LabError."""
         if variant not in get_args(Variant):
             raise LabError(f"{variant!r} is no variant: take one of {', '.join(get_args(Variant))}")
         if idle < 1:
@@ -76,8 +76,6 @@ class Firewall:
         self._nft(ruleset(variant))
         self._sysctl("nf_conntrack_tcp_loose", _LOOSE[variant])
         self._sysctl("nf_conntrack_tcp_timeout_established", idle)
-        if self.connections():
-            self._keeper.call(["conntrack", "-U", "-p", "tcp", "-t", str(idle)], FIREWALL)
 
     def cut(self) -> None:
         """Let nothing through in either direction, without a word. Raises LabError."""

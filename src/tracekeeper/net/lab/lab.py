@@ -137,7 +137,8 @@ class Lab:
     # ----------------------------------------------------------------------- the firewall
 
     def set_variant(self, idle: int, variant: Variant) -> None:
-        """Change the firewall; connections that stand are kept, with the new limit from now on."""
+        """Change the firewall. It keeps the connections that it knows; the new limit holds for them
+        from their next packet on."""
         self._firewall.set(idle, variant)
 
     def cut(self) -> None:
