@@ -142,6 +142,8 @@ class Machine:
 
     def thaw(self) -> None:
         """Let a frozen daemon go on."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGCONT)  # nsenter has stopped with its child
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
@@ -150,6 +152,8 @@ class Machine:
         try:
             self._init.kill()
             self._init.wait(STOP_SECONDS)
+            if self._daemon is not None:
+                self._daemon.send_signal(signal.SIGCONT)
             assert select.select([gone], [], [], STOP_SECONDS)[0], "the machine does not end"
         finally:
             os.close(gone)

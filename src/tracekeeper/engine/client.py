@@ -137,9 +137,10 @@ class Engine:
 
         return Volumes(self)
 
-    async def ping(self) -> None:
-        """Ask for a sign of life. Raises EngineError if there is none."""
-        await self.do("GET", "/_ping")
+    async def ping(self, *, probe: bool = False) -> None:
+        """Ask for a sign of life; for `probe` see `open`. Raises EngineError if there is none."""
+        async with self.open("GET", "/_ping", probe=probe) as response:
+            await response.read()
 
     async def call(
         self,

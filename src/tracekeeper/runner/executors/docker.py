@@ -151,9 +151,9 @@ class DockerExecutor:
             return await self._go_on(self._standing, output)
         self.doubt = self.altered = ""
         nonce = await self._put_step(script)
-        standing = Standing(step.name, nonce, self._position.encode(), self._started_at)
-        output.checkpoint(standing, now=True)
         follow = Follow(nonce, self._position)
+        standing = Standing(step.name, nonce, follow.position.encode(), self._started_at)
+        output.checkpoint(standing, now=True)
         container = self._container_run(standing, follow, output)
         return await self._watch(asyncio.create_task(container.run()), follow, output)
 
@@ -254,6 +254,7 @@ class DockerExecutor:
         self._engine = None
 
     async def _remove(self, engine: Engine) -> None:
+        await engine.ping(probe=True)  # one that hangs would hold up the end of the run for minutes
         if self._container:
             stay = self._settings.config.volume_keep
             await engine.containers.remove(self._container, volumes=not stay)
