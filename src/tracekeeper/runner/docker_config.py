@@ -58,7 +58,7 @@ def engine_host(
     """The engine at `url` or of `context`, else the one of `config`, else the environment's; in
     any case with the settings of `connection`. Raises UsageError."""
     if config.host and not (url or context):
-        host = find_host(_as_environment(config, environ))
+        host = _named_host(config, environ)
     else:
         host = find_host(environ, url=url, context=context)
     return connected_as(host, config.connection)
@@ -88,6 +88,16 @@ def _keepalive(connection: ConnectionConfig) -> Keepalive | None:
     if isinstance(chosen, bool):
         return DEFAULT if chosen else None
     return Keepalive(chosen.idle, chosen.interval, chosen.count, chosen.user_timeout)
+
+
+def _named_host(config: DockerConfig, environ: Mapping[str, str]) -> Host:
+    authority = Path(config.tls_cert_path) / "ca.pem"
+    if config.tls_verify and config.tls_cert_path and not authority.exists():
+        raise UsageError(
+            f"there is no {authority}",
+            hint=f"tls_cert_path in {SECTION} names the directory of ca.pem, cert.pem and key.pem",
+        )
+    return find_host(_as_environment(config, environ))
 
 
 def _as_environment(config: DockerConfig, environ: Mapping[str, str]) -> Mapping[str, str]:

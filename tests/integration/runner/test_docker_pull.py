@@ -25,7 +25,7 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import JobError
 from tracekeeper.events import ConnectionEvent
-from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
+from tracekeeper.protocol.payload import Credentials, ImageSpec, JobInfo, JobPayload, Step
 from tracekeeper.runner.docker.config import DockerSettings
 from tracekeeper.runner.executors.docker import DockerExecutor
 
@@ -175,9 +175,18 @@ class NoSources:
         yield bytes(1024)
 
 
-def run_job(url: str, image: str, variables: dict[str, str], *policy: str) -> Notes:
+def run_job(
+    url: str,
+    image: str,
+    variables: dict[str, str],
+    *policy: str,
+    credentials: tuple[Credentials, ...] = (),
+    auth: str = "",
+) -> Notes:
     output = Notes()
-    payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(image))
+    payload = JobPayload(
+        1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(image), credentials=credentials
+    )
 
     async def main() -> None:
         executor = DockerExecutor(
@@ -186,7 +195,7 @@ def run_job(url: str, image: str, variables: dict[str, str], *policy: str) -> No
             host=Host(url),
             sources=NoSources(),
             labels={},
-            settings=DockerSettings(pull_policy=policy),
+            settings=DockerSettings(pull_policy=policy, auth=auth),
         )
         try:
             await executor.prepare(output)
@@ -241,3 +250,93 @@ def test_credentials_that_cannot_be_read(engine_url: str) -> None:
     with pytest.raises(JobError, match="DOCKER_AUTH_CONFIG cannot be used") as caught:
         run_job(engine_url, "any", {"DOCKER_AUTH_CONFIG": "secret"}, "never")
     assert "secret" not in caught.value.message
+
+
+@pytest.fixture
+def docker_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This machine's own Docker configuration, empty yet, and a place for its helpers."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def helper(directory: Path, answer: str) -> None:
+    """The program docker-credential-test, which notes what it is asked for and gives `answer`."""
+    program = directory / "docker-credential-test"
+    program.write_text(f"#!/bin/sh\ncat >{directory}/asked\necho '{answer}'\n")
+    program.chmod(0o755)
+
+
+ANSWER = '{"ServerURL": "x", "Username": "user", "Secret": "secret"}'
+
+
+@pytest.mark.parametrize("kind", ["credHelpers", "credsStore"])
+def test_credentials_of_a_helper(
+    engine_url: str, registry: str, docker_directory: Path, kind: str
+) -> None:
+    helper(docker_directory, ANSWER)
+    content = {"credHelpers": {registry: "test"}, "credsStore": "test"}
+    (docker_directory / "config.json").write_text(json.dumps({kind: content[kind]}))
+    image = f"{registry}/group/helped:1"
+    output = run_job(engine_url, image, {}, "always")
+    remove(engine_url, image)
+    assert output.data == b"pulled\n"
+    assert (docker_directory / "asked").read_text() == registry
+    assert "secret" not in " ".join(output.notes)
+
+
+def test_the_job_wins_over_this_machine_and_this_machine_over_the_payload(
+    engine_url: str, registry: str, docker_directory: Path
+) -> None:
+    wrong = json.loads(configuration(registry, "user:wrong")["DOCKER_AUTH_CONFIG"])
+    right = configuration(registry, "user:secret")
+    sent = (Credentials("registry", registry, "user", "secret"),)
+    image = f"{registry}/group/image:2"
+    assert run_job(engine_url, image, {}, "always", credentials=sent).data == b"pulled\n"
+    (docker_directory / "config.json").write_text(json.dumps(wrong))
+    with pytest.raises(JobError, match="cannot be pulled"):
+        run_job(engine_url, image, {}, "always", credentials=sent)
+    assert run_job(engine_url, image, right, "always").data == b"pulled\n"
+    auth = right["DOCKER_AUTH_CONFIG"]
+    assert run_job(engine_url, image, {}, "always", auth=auth).data == b"pulled\n"
+    remove(engine_url, image)
+
+
+def test_the_nearest_name_wins(engine_url: str, registry: str, docker_directory: Path) -> None:
+    near = f"{registry}/group"
+    both = json.loads(configuration(near, "user:secret")["DOCKER_AUTH_CONFIG"])
+    both["auths"] |= json.loads(configuration(registry, "user:wrong")["DOCKER_AUTH_CONFIG"])[
+        "auths"
+    ]
+    image = f"{registry}/group/image:3"
+    variables = {"DOCKER_AUTH_CONFIG": json.dumps(both)}
+    output = run_job(engine_url, image, variables, "always")
+    remove(engine_url, image)
+    assert f"Using the credentials of the variable DOCKER_AUTH_CONFIG for {near}" in output.notes
+
+
+def test_what_this_machine_does_not_give_is_said_and_passed_over(
+    engine_url: str, registry: str, docker_directory: Path
+) -> None:
+    sent = (Credentials("registry", registry, "user", "secret"),)
+    image = f"{registry}/group/image:4"
+    file = docker_directory / "config.json"
+    for content, sentence in (
+        ("secret", "is passed over: it is not the JSON of a Docker configuration"),
+        ('{"credsStore": "nowhere"}', "docker-credential-nowhere is not installed"),
+        ('{"credsStore": "../x"}', "is not a program's name"),
+    ):
+        file.write_text(content)
+        output = run_job(engine_url, image, {}, "always", credentials=sent)
+        assert output.data == b"pulled\n"
+        assert any("WARNING" in note and sentence in note for note in output.notes), output.notes
+    remove(engine_url, image)
+
+
+def test_a_pull_policy_is_the_fallback_of_the_one_before(engine_url: str, registry: str) -> None:
+    image = f"{registry}/group/image:5"
+    run_job(engine_url, image, configuration(registry, "user:secret"), "always")
+    output = run_job(engine_url, image, {}, "always", "if-not-present")
+    remove(engine_url, image)
+    assert output.data == b"pulled\n"
+    assert any("trying the next pull policy" in note for note in output.notes)

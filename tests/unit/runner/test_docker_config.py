@@ -108,6 +108,13 @@ def test_which_engine_is_meant(tmp_path: Path) -> None:
     assert engine_host(DockerConfig(), there).url.startswith("tcp://environment")
 
 
+def test_certificates_that_are_not_there(tmp_path: Path) -> None:
+    config = DockerConfig(host="tcp://file:1", tls_verify=True, tls_cert_path=str(tmp_path))
+    with pytest.raises(UsageError, match=r"there is no .*/ca\.pem") as caught:
+        engine_host(config, {})
+    assert caught.value.hint.startswith("tls_cert_path in [runners.docker] names")
+
+
 def test_how_connections_are_made() -> None:
     host = Host("tcp://a", tls=Tls(ca="ca"), proxy="http://p", patience=7.0)
     assert connected_as(host, ConnectionConfig()) == host
