@@ -109,7 +109,8 @@ class Run:
 
     def job(self, name: str = "job") -> Job:
         """How the last attempt at a job ended, once the run has."""
-        told = [e for e in self.events if e["type"] == "job_finished" and e["name"] == name][-1]
+        ends = [*self.events[0].get("finished", ()), *self.events]
+        told = [e for e in ends if e["type"] == "job_finished" and e["name"] == name][-1]
         jobs = self.root / ".tracekeeper" / "runs" / str(self.events[0]["run"]) / "jobs"
         data = (jobs / f"{told['job'] % JOBS_PER_RUN}-{name}" / "trace").read_bytes()
         assert told["checksum"] in ("", f"crc32:{zlib.crc32(data):08x}"), "not the trace it says"
@@ -139,11 +140,18 @@ class Project:
     def start(self, host: Host, pipeline: str, *arguments: str, planted: str = "") -> Run:
         """Start a run of `pipeline`."""
         (self.root / ".gitlab-ci.yml").write_text(pipeline)
+        return self._start(host, "-e", "docker", *arguments, planted=planted)
+
+    def resume(self, host: Host, *arguments: str, planted: str = "") -> Run:
+        """Take up the newest run that was killed."""
+        return self._start(host, "--resume", *arguments, planted=planted)
+
+    def _start(self, host: Host, *arguments: str, planted: str) -> Run:
         errors = self.home / f"stderr-{len(self.runs)}"
         command = [sys.executable, "-c", planted + _PROGRAM, msgspec.json.encode(host).decode()]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
-                [*command, "run", "--json", "-e", "docker", *arguments],
+                [*command, "run", "--json", *arguments],
                 cwd=self.root,
                 env={**os.environ, "XDG_CACHE_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
