@@ -13,22 +13,21 @@ TRACEKEEPER_TEST_ALL=1, where nothing may be left out, an Engine that does not s
 
 import contextlib
 import http.client
-import io
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+from tracekeeper.net.lab.daemon import UnixConnection
+from tracekeeper.net.lab.errors import LabError
+from tracekeeper.net.lab.image import IMPORT, NAME, root_file_system
+
 LOCAL = "unix:///var/run/docker.sock"
-IMAGE = "busybox"
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -37,22 +36,9 @@ class DidNotStart(Exception):
     """The Engine ended or never answered; the message is the end of its log."""
 
 
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a UNIX socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def request(host: str, method: str, target: str, body: bytes | None = None) -> int:
     """Send one request to the Engine at `host` (unix://…) and return the answer's status."""
-    with contextlib.closing(UnixConnection(host.removeprefix("unix://"))) as connection:
+    with contextlib.closing(UnixConnection(Path(host.removeprefix("unix://")))) as connection:
         connection.request(method, target, body)
         response = connection.getresponse()
         response.read()
@@ -173,48 +159,15 @@ def stop(daemon: subprocess.Popen[bytes], home: Path) -> None:
 
 def ensure_image(host: str) -> None:
     """Import busybox:latest from this machine's static busybox if the Engine lacks it."""
-    if request(host, "GET", f"/images/{IMAGE}:latest/json") == http.HTTPStatus.OK:
+    if request(host, "GET", f"/images/{NAME}/json") == http.HTTPStatus.OK:
         return
-    busybox = shutil.which("busybox")
-    if not busybox:
-        say(f"it has no image {IMAGE}:latest, and no busybox is installed to make one from")
+    try:
+        archive = root_file_system()
+    except LabError as error:
+        say(f"it has no image {NAME}, and {error.message}")
         return
-    query = urllib.parse.urlencode(
-        {"fromSrc": "-", "repo": IMAGE, "tag": "latest", "changes": 'CMD ["sh"]'}
-    )
-    request(host, "POST", f"/images/create?{query}", root_file_system(Path(busybox)))
-    say(f"made the image {IMAGE}:latest from {busybox}")
-
-
-def root_file_system(busybox: Path) -> bytes:
-    """A tar archive with busybox, a link for each of its commands, and what programs look for."""
-    listing = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        add_directories(tar)
-        add_file(tar, "bin/busybox", busybox.read_bytes(), 0o755)
-        for name in sorted(set(listing.stdout.split()) - {"busybox"}):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-        add_file(
-            tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
-        )
-        add_file(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
-    return archive.getvalue()
-
-
-def add_directories(tar: tarfile.TarFile) -> None:
-    for name, mode in {"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777}.items():
-        directory = tarfile.TarInfo(name)
-        directory.type, directory.mode = tarfile.DIRTYPE, mode
-        tar.addfile(directory)
-
-
-def add_file(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(data), mode
-    tar.addfile(entry, io.BytesIO(data))
+    request(host, "POST", f"/images/create?{IMPORT}", archive)
+    say(f"made the image {NAME} from this machine's busybox")
 
 
 if __name__ == "__main__":

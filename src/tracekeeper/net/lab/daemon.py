@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.parse
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from tracekeeper.net.lab import without_keepalive
 from tracekeeper.net.lab.errors import LabError
-from tracekeeper.net.lab.image import NAME, root_file_system
+from tracekeeper.net.lab.image import IMPORT, NAME, root_file_system
 from tracekeeper.net.lab.keeper import Keeper
 from tracekeeper.net.lab.network import HOST
 
@@ -131,9 +130,7 @@ class Daemon:
         status, _ = self._request("GET", f"/images/{NAME}/json")
         if status == http.HTTPStatus.OK:
             return
-        repository, _, tag = NAME.partition(":")
-        query = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": 'CMD ["sh"]'}
-        self.ask("POST", f"/images/create?{urllib.parse.urlencode(query)}", root_file_system())
+        self.ask("POST", f"/images/create?{IMPORT}", root_file_system())
 
     def _request(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
         kind = "application/json" if body and body[:1] == b"{" else "application/x-tar"

@@ -4,11 +4,16 @@ import io
 import shutil
 import subprocess
 import tarfile
+import urllib.parse
 from pathlib import Path
 
 from tracekeeper.net.lab.errors import LabError
 
 NAME = "busybox:latest"
+IMPORT = urllib.parse.urlencode(
+    {"fromSrc": "-", "repo": "busybox", "tag": "latest", "changes": 'CMD ["sh"]'}
+)
+"""The query of ``POST /images/create`` that makes it from `root_file_system`."""
 _USERS = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
 _GROUPS = b"root:x:0:\nnogroup:x:65534:\n"
 _DIRECTORIES = {"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777}
