@@ -8,12 +8,14 @@ that it has to answer from 10 s to 1 s. By the defaults the same takes 30 s.
 import time
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from tests.support.fault_proxy import Fault, FaultProxy, printed
 from tests.support.jobs import Job, Project, Run, job_yaml
 from tests.support.machine import Machine
 
 from tracekeeper.engine.host import Host, Tls
+from tracekeeper.net.lab import Lab
 from tracekeeper.sockets.options import Keepalive
 
 pytestmark = [pytest.mark.docker, pytest.mark.root]
@@ -121,3 +123,15 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_network_is_gone_for_a_while(lab: Lab, project: Project) -> None:
+    """Packets are dropped both ways: the kernel's keepalive tells, here after 3 s for 45."""
+    host = msgspec.structs.replace(lab.host, keepalive=QUICK, patience=60.0)
+    with lab.inside():
+        run = project.start(host, job_yaml(SCRIPT)).until("begun\n")
+    lab.cut()
+    run.until("waiting up to 60 s")
+    time.sleep(2)
+    lab.mend()
+    check(run)
