@@ -14,7 +14,8 @@ LIMIT = 1024 * 1024
 
 
 class Server:
-    """Calls `handler` for each connection; `port` says where. Leave it with `with`."""
+    """Calls `handler` for each connection; `port` says where, unless `address` is the path of a
+    UNIX socket. Leave it with `with`."""
 
     def __init__(
         self, handler: Handler, *, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
@@ -23,7 +24,7 @@ class Server:
         self._address = address
         self._tls = tls
         self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -39,6 +40,9 @@ class Server:
         self._loop.close()
 
     async def _start(self) -> None:
+        if self._address.startswith("/"):
+            self._server = await asyncio.start_unix_server(self._begin, self._address, limit=LIMIT)
+            return
         self._server = await asyncio.start_server(
             self._begin, self._address, 0, ssl=self._tls, limit=LIMIT
         )
@@ -46,19 +50,22 @@ class Server:
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
+        self._connections[task] = writer
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await self._handler(reader, writer)
-        writer.transport.abort()
+            writer.close()
+            await writer.wait_closed()
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
+        for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        for writer in self._connections.values():
+            writer.transport.abort()
+        await asyncio.sleep(0.01)  # in which the transports close
 
 
 def relay_to(connect: Callable[[], Awaitable[Streams]]) -> Handler:
@@ -68,6 +75,8 @@ def relay_to(connect: Callable[[], Awaitable[Streams]]) -> Handler:
         far_reader, far_writer = await connect()
         try:
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            far_writer.close()
+            await far_writer.wait_closed()
         finally:
             far_writer.transport.abort()
 
@@ -82,6 +91,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
     else:
         writer.close()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Sends back what it gets, and ends when the client has ended."""
+    await _pump(reader, writer)
 
 
 class HttpProxy:
@@ -100,13 +114,14 @@ class HttpProxy:
             await writer.drain()
             return
         host, _, port = head.split()[1].decode().rpartition(":")
-        far = await asyncio.open_connection(host.strip("[]"), int(port), limit=LIMIT)
-        early = b""
-        with contextlib.suppress(TimeoutError):
-            early = await asyncio.wait_for(far[0].read(LIMIT), 0.1)  # an SSH server speaks first
-        writer.write(self._answer + early)
-
-        async def connected() -> Streams:
-            return far
-
-        await relay_to(connected)(reader, writer)
+        far_reader, far_writer = await asyncio.open_connection(
+            host.strip("[]"), int(port), limit=LIMIT
+        )
+        try:
+            early = b""
+            with contextlib.suppress(TimeoutError):  # an SSH server speaks first
+                early = await asyncio.wait_for(far_reader.read(LIMIT), 0.1)
+            writer.write(self._answer + early)
+            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        finally:
+            far_writer.transport.abort()

@@ -50,8 +50,8 @@ class SshServer:
             PRIVILEGE_SEPARATION.mkdir()
             self._made_directory = True
         for key in ("host", "id", "stranger"):
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / key]
-            subprocess.run(command, check=True)
+            options = ["-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / key)]
+            subprocess.run(["ssh-keygen", *options], check=True)
         self.know(self.port)
         self.configure()
         values = {"directory": self.directory, "port": self.port, "user": getpass.getuser()}

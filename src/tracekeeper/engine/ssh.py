@@ -11,6 +11,7 @@ done or because we were killed, it ends ssh and removes the directory of the soc
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -42,6 +43,8 @@ _SOCKET = "engine.sock"
 _KEPT = 8192  # bytes of what ssh says
 _LINES = 3
 _END = 2.0  # seconds to end in, before it is killed
+_DOUBT = 0.1  # seconds after the end of a stream in which ssh may turn out to have ended
+_LONGEST = 60  # characters of a directory, so that the path of a socket in it is not too long
 
 
 class SshDial:
@@ -52,7 +55,7 @@ class SshDial:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._socket = _engine_socket(host)
+        self._socket = engine_socket(host)
         self._session: _Session | None = None
         self._one_by_one = asyncio.Lock()
         if not shutil.which("ssh"):
@@ -83,7 +86,7 @@ class SshDial:
             self._session = None
 
 
-def _engine_socket(host: Host) -> str:
+def engine_socket(host: Host) -> str:
     """The engine's socket on the other side. Raises UsageError."""
     parts = urlsplit(host.url)
     path = parts.path if parts.path.strip("/") else ENGINE_SOCKET
@@ -159,13 +162,13 @@ class _Session(asyncio.Protocol):
     def __init__(self, host: Host, remote: str, ready: str) -> None:
         self.host = host
         self.remote = remote
-        self.has_ended = False
         self._ready = ready.encode()
         self._opened = asyncio.Event()
+        self._ended = asyncio.Event()
         self._said = b""
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.BaseTransport | None = None
-        self._directory = tempfile.mkdtemp(prefix="tracekeeper-ssh-")
+        self._directory = _new_directory()
         self.path = f"{self._directory}/{_SOCKET}"
 
     async def open(self, command: list[str]) -> None:
@@ -212,8 +215,19 @@ class _Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
-        self.has_ended = True
+        self._ended.set()
         self._opened.set()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether ssh is gone."""
+        return self._ended.is_set()
+
+    async def wait_end(self, seconds: float) -> None:
+        """Wait so long for its end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
 
     @property
     def reason(self) -> str:
@@ -229,6 +243,12 @@ class _Session(asyncio.Protocol):
             _end(self._process)
             self._process = None
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _new_directory() -> str:
+    """A private directory, near enough to the root for the path of a socket."""
+    near = len(tempfile.gettempdir()) <= _LONGEST
+    return tempfile.mkdtemp(prefix="tracekeeper-ssh-", dir=None if near else "/tmp")  # noqa: S108
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -265,8 +285,10 @@ class _SshConnection:
             data = await self._inner.read()
         except ConnectionLost as error:
             raise self._lost(error) from error
-        if not data and (self._session.has_ended or not self._heard):
-            raise self._lost(ConnectionLost("the engine closed the connection without a word"))
+        if not data:
+            await self._session.wait_end(_DOUBT)
+            if self._session.has_ended or not self._heard:
+                raise self._lost(ConnectionLost("the stream ended"))
         self._heard = True
         return data
 
