@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-HELPERS = {"__main__", "harness", "peer", "places", "project"}
+HELPERS = {"__main__", "harness", "peer", "places", "project", "stand_ins"}
 
 
 def main() -> int:

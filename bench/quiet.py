@@ -11,17 +11,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import msgspec
 from bench.harness import peak_bytes, verdict
-from bench.places import IMAGE, Place, places
+from bench.places import Place, places
+from bench.stand_ins import Silent, executor
 
 from tracekeeper.engine.hosts import find_host
-from tracekeeper.events import ConnectionEvent
-from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
-from tracekeeper.runner.executors.docker import DockerExecutor
+from tracekeeper.protocol.payload import Step
 
 CONTAINERS = int(os.environ.get("BENCH_CONTAINERS", "200"))
 AT_ONCE = 4
@@ -33,30 +29,11 @@ MOST_CPU, MOST_MEMORY = 25.0, 150.0
 """Per cent of one core; megabytes."""
 
 
-class Silent:
-    def write(self, data: bytes, *, at: int | None = None) -> None: ...
-    def preview(self, data: bytes) -> None: ...
-    def note(self, text: str) -> None: ...
-    def tell(self, event: ConnectionEvent) -> None: ...
-    def checkpoint(self, standing: msgspec.Struct, *, now: bool = False) -> None: ...
-
-
-class NoSources:
-    def materialize(self, dest: Path) -> None: ...
-    def release(self, dest: Path) -> None: ...
-    def tar(self, prefix: str) -> Iterator[bytes]:
-        yield bytes(1024)
-
-
 class Job:
     """A job that sleeps."""
 
     def __init__(self, number: int) -> None:
-        info = JobInfo(number, "job", "test")
-        payload = JobPayload(number, "", info, (), (STEP,), image=ImageSpec(IMAGE))
-        self.executor = DockerExecutor(
-            payload, {}, host=find_host(os.environ), sources=NoSources(), labels={}, grace=0.1
-        )
+        self.executor = executor(find_host(os.environ), number)
         self.running: asyncio.Task[object] | None = None
 
     async def start(self, turn: asyncio.Semaphore) -> None:
