@@ -21,6 +21,8 @@ SECOND_EXACT_FROM = 60
 ENGINE_KEEPALIVE = 15
 """Seconds between the keepalives of an engine that Go 1.13 or later built (net.ListenConfig)."""
 LOOK_EVERY = 0.1
+APART = 0.5
+"""Seconds between two starts, so that the ends, which are timed, do not disturb each other."""
 EVENTS = "events"
 
 
@@ -61,18 +63,22 @@ def run(
             place: stack.enter_context(_site(place, idle, directory / str(number)))
             for number, place in enumerate(dict.fromkeys(case.place for case in wanted))
         }
-        attempts = [
-            (Attempt(case, sites[case.place].lab, idle, sites[case.place].directory), case)
-            for case in wanted
-        ]
-        while attempts:
+        waiting, attempts = list(wanted), dict[Case, Attempt]()
+        next_start = time.monotonic()
+        while waiting or attempts:
+            if waiting and time.monotonic() >= next_start:
+                next_start += APART
+                case = waiting.pop(0)
+                site = sites[case.place]
+                attempts[case] = Attempt(case, site.lab, idle, site.directory)
             time.sleep(LOOK_EVERY)
-            for attempt, case in attempts:
-                died = sites[case.place].deaths().get(attempt.image)
+            deaths = {place: site.deaths() for place, site in sites.items()}
+            for case, attempt in list(attempts.items()):
+                died = deaths[case.place].get(attempt.image)
                 if (outcome := attempt.outcome(died, patience)) is not None:
                     found[case] = outcome
                     told(outcome)
-            attempts = [(attempt, case) for attempt, case in attempts if case not in found]
+                    del attempts[case]
     return [found[case] for case in wanted]
 
 
