@@ -10,6 +10,13 @@ import msgspec
 from tracekeeper.events import AnyEvent, PlannedJob
 from tracekeeper.net.incident.picture import svg
 from tracekeeper.pipeline.status import markdown_table, mermaid
+from tracekeeper.runner.docker.config import (
+    ConnectionConfig,
+    DockerConfig,
+    KeepaliveConfig,
+    ServiceConfig,
+)
+from tracekeeper.runner.docker.reading import meta, wording
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTICE = "<!-- Made by scripts/generate_docs.py; do not edit. -->"
@@ -22,6 +29,120 @@ not know."""
 STATUS = """\
 One table decides what may happen to a job (`tracekeeper/pipeline/status.py`). An empty cell is an
 event that cannot happen to a job of that status."""
+
+
+DOCKER = """\
+`tracekeeper run --docker-config FILE` runs docker jobs as the `[runners.docker]` section of a
+gitlab-runner `config.toml` says. FILE is the whole `config.toml`, or one with nothing but such a
+section. Of several runners with that section one is named: `FILE:NAME`.
+
+```toml
+[[runners]]
+  executor = "docker"
+  [runners.docker]
+    host = "tcp://docker.example:2376"
+    tls_verify = true
+    tls_cert_path = "/etc/tracekeeper/docker"
+    image = "ruby:3.3"
+    memory = "2g"
+    volumes = ["/cache"]
+    [runners.docker.connection]
+      idle = 600
+```
+
+Each key below is acted on with the meaning that it has in gitlab-runner (19.4), or named in a
+warning. A wrong value is an error that names file, key and what would be right; so is what the
+engine refuses, with the engine's own sentence. An unknown key is a warning with the nearest known
+one. `--docker-host` and `--docker-context` win over `host`.
+
+Of the keys of `[[runners]]`, only `DOCKER_AUTH_CONFIG` in `environment` counts here; those that
+would change a job are named in a warning."""
+
+DOCKER_MORE = """\
+## Volumes
+
+An entry of `volumes` that is only a directory (`/cache`) is a cache volume: a named volume on the
+engine, of this project and one of the jobs that it runs at once, with the label
+`tracekeeper.cache`. Any user of any image may write to it. It stays until you remove it:
+
+    docker volume ls --filter label=tracekeeper.cache
+
+With `disable_cache` it is the job's and its services' alone and goes with them; with `cache_dir` it
+is a directory of the engine's host.
+
+## Services
+
+Services have the job's network and its volumes. Where the network gives no names (`bridge`,
+`host`), theirs are in the job's `/etc/hosts`. With `CI_DEBUG_SERVICES: "true"` what they write is
+in the job's log, each line behind `[service:NAME]`.
+
+## Registries
+
+Credentials for a pull are looked for in `DOCKER_AUTH_CONFIG` (the job's variable, else the
+runner's `environment`), then in this machine's `$DOCKER_CONFIG/config.json`,
+`~/.docker/config.json` or `~/.dockercfg`, then in what came with the job. The nearest name wins
+(`registry.example/group` before `registry.example`), then the earlier source. `credHelpers` and
+`credsStore` are asked (`docker-credential-NAME get`), a store for whole registries only. A source
+that cannot be read, or a helper that fails, is a warning in the log, without what it printed.
+
+## What differs
+
+gitlab-runner passes over `[runners.docker.connection]`; it leaves the table out when it writes the
+file itself, as `gitlab-runner register` does. Keys are written in lower case, as documented."""
+
+
+def docker_page() -> str:
+    """docs/docker-config.md."""
+    structs = (
+        ("`[runners.docker]`", DockerConfig),
+        ("`[[runners.docker.services]]`", ServiceConfig),
+        ("`[runners.docker.connection]`", ConnectionConfig),
+    )
+    parts = [NOTICE, "# Docker jobs as a config.toml says", DOCKER]
+    for title, struct in structs:
+        parts += [f"## {title}", *([keys_intro(struct)] if struct is ConnectionConfig else [])]
+        parts.append(keys_table(struct))
+    return "\n\n".join([*parts, "### `keepalive`", keepalive_table(), DOCKER_MORE]) + "\n"
+
+
+NESTED = {
+    "connection": "a table",
+    "services": "tables",
+    "keepalive": "true, false or a table",
+}
+
+
+def keys_intro(struct: type[msgspec.Struct]) -> str:
+    """What a struct's docstring says below its first line."""
+    _, _, rest = (struct.__doc__ or "").partition("\n\n")
+    return " ".join(rest.split())
+
+
+def keys_table(struct: type[msgspec.Struct]) -> str:
+    """The keys of a section, and what is done with each."""
+    rows = ["| key | value | meaning | differs |", "|---|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        said = meta(field)
+        extra = said.extra or {}
+        meaning = said.description or f"Not acted on: {extra['ignored']}."
+        differs = f"{extra['differs'][:1].upper()}{extra['differs'][1:]}"
+        value = NESTED.get(field.name) or cell(wording(field.type))
+        rows.append(f"| `{field.name}` | {value} | {cell(meaning)} | {cell(differs)} |")
+    return "\n".join(rows)
+
+
+def keepalive_table() -> str:
+    """The keys of the table form of `keepalive`."""
+    rows = [
+        f"| `{field.name}` | {field.default} | {meta(field).description} |"
+        for field in msgspec.structs.fields(KeepaliveConfig)
+    ]
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+
+
+def cell(text: str) -> str:
+    """`text` inside a table."""
+    return text.replace("|", "\\|").replace(" in quotes", "")
 
 
 def events_page() -> str:
@@ -70,7 +191,12 @@ def status_page() -> str:
     )
 
 
-PAGES = {"events.md": events_page, "job-status.md": status_page, "images/incident.svg": svg}
+PAGES = {
+    "docker-config.md": docker_page,
+    "events.md": events_page,
+    "job-status.md": status_page,
+    "images/incident.svg": svg,
+}
 
 
 def main() -> int:

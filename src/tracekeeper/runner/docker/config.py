@@ -309,9 +309,11 @@ class DockerConfig(msgspec.Struct, frozen=True):
     ] = 0
     sysctls: Annotated[_Table, key("Kernel parameters of the job's namespaces.")] = {}
     tls_cert_path: Annotated[
-        str, key("A directory with ca.pem, cert.pem and key.pem, for `host`.")
+        str, key("A directory with ca.pem, cert.pem and key.pem, for `tls_verify`.")
     ] = ""
-    tls_verify: Annotated[bool, key("Whether the certificate of `host` is checked.")] = False
+    tls_verify: Annotated[
+        bool, key("Whether TLS is spoken to `host`, its certificate checked.")
+    ] = False
     tmpfs: Annotated[_Table, key("`DIRECTORY = OPTIONS`, mounted in the job's memory.")] = {}
     ulimit: Annotated[_Table, key("`NAME = SOFT[:HARD]` for the job's processes.", _ulimits)] = {}
     user: Annotated[str, key("The job's user; wins over the job's own `docker:user`.")] = ""

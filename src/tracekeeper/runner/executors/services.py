@@ -98,9 +98,12 @@ class Services:
         taken: set[str] = set()
         for service in services:
             output.note(f"Starting service {service.image}")
-            aliases = [alias for alias in service.aliases if alias not in taken]
+            if double := taken.intersection(service.aliases):
+                names = ", ".join(sorted(double))
+                output.note(f"WARNING: it is not called {names}: another service is")
+            aliases = tuple(alias for alias in service.aliases if alias not in taken)
             taken.update(aliases)
-            await self._start(msgspec.structs.replace(service, aliases=tuple(aliases)))
+            await self._start(msgspec.structs.replace(service, aliases=aliases))
 
     async def wait(self, output: Output, *, seconds: float = WAIT) -> None:
         """Wait until all are ready; 0 seconds are the default, fewer mean not at all. One that is
