@@ -123,6 +123,23 @@ def cut_job(
     return len(proxy.injected), job
 
 
+def test_the_answer_to_a_creation_is_lost(shared: Machine, project: Project) -> None:
+    """The engine has made the container and nobody knows its id: it does not stay."""
+    planted = """
+from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.containers import Containers
+real = Containers.create
+async def create(*args, **named):
+    await real(*args, **named)
+    raise ConnectionLost("the answer is lost")
+Containers.create = create
+"""
+    run = project.run(Host(shared.url), job_yaml("true"), planted=planted)
+    assert "the answer is lost" in run.job().message
+    assert shared.left() == []
+    assert run.warnings == []
+
+
 def check(job: Job, expected: bytes) -> None:
     """Exact, or loudly incomplete."""
     if job.output != expected:

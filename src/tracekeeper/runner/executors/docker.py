@@ -106,7 +106,7 @@ class DockerExecutor:
         self._position = Position()
         self._started_at = NEVER
         self._standing: Standing | None = None
-        self._is_found = False
+        self._by_labels = False
         self.project_dir = f"/builds/{payload.job_info.project_name or 'project'}"
 
     def adopt(self, standing: object) -> None:
@@ -125,8 +125,12 @@ class DockerExecutor:
         if not engine.host.shows_unfinished_lines:
             output.note(NO_PREVIEW)
         self._surroundings = self._surroundings_at(engine)
-        self._subject = await self._surroundings.prepare(output)
-        await to_its_end(self._create())
+        try:
+            self._subject = await self._surroundings.prepare(output)
+            await to_its_end(self._create())
+        except ConnectionLost:
+            self._by_labels = True  # what was made may be known to the engine alone
+            raise
 
     async def put_sources(self, output: Output, script: bytes = b"") -> None:
         """Upload the checkout to the project directory, and with it the first step."""
@@ -167,7 +171,7 @@ class DockerExecutor:
         self._surroundings = self._surroundings_at(engine)
         self._subject = await subject(engine, found)
         self._position = Position.decode(standing.position)
-        self._uploaded = self._is_found = True
+        self._uploaded = self._by_labels = True
 
     async def _go_on(self, standing: Standing, output: Output) -> StepResult:
         """Follow the step that the container was started for, or was about to be."""
@@ -260,7 +264,7 @@ class DockerExecutor:
             await engine.containers.remove(self._container, volumes=not stay)
         if self._surroundings is not None:
             await self._surroundings.remove()
-        if self._is_found:
+        if self._by_labels and self._labels:
             await remove_labelled(engine, self._labels)
 
     @property
