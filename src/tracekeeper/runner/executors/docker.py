@@ -47,6 +47,9 @@ CLEANUP_PATIENCE = 10.0
 """Seconds for an engine to come back when all that is left to do is to clean up. What stays
 behind is removed by a later run."""
 
+MAKING = 1.0
+"""Seconds for an engine to finish what it was asked to make, where its answer is lost."""
+
 LOG_CONFIG = {
     "Type": "json-file",
     "Config": {"max-size": "1000g", "max-file": "1", "compress": "false", "mode": "blocking"},
@@ -130,6 +133,7 @@ class DockerExecutor:
             await to_its_end(self._create())
         except ConnectionLost:
             self._by_labels = True  # what was made may be known to the engine alone
+            await asyncio.sleep(MAKING)
             raise
 
     async def put_sources(self, output: Output, script: bytes = b"") -> None:
