@@ -70,7 +70,7 @@ def read_certificate(der: bytes) -> Certificate:
             names=tuple(_alternatives(extensions.get(_ALTERNATIVES, b""))),
             uses=_uses(extensions.get(_EXTENDED_USE)),
         )
-    except (IndexError, UnicodeDecodeError) as error:
+    except (IndexError, ValueError) as error:
         raise ValueError(f"no certificate: {error}") from error
 
 
@@ -82,15 +82,18 @@ def _elements(data: bytes) -> Iterator[_Element]:
             start += length & 0x7F
             length = int.from_bytes(data[2:start], "big")
         if len(data) < start + length:
-            raise ValueError("no certificate: it is cut off")
+            raise ValueError("it is cut off")
         yield tag, data[start : start + length]
         data = data[start + length :]
 
 
 def _time(element: _Element) -> datetime:
-    tag, text = element
-    form = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
-    return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC)
+    """A time (RFC 5280 §4.1.2.5): where the year has two digits, those from 50 on are 19xx."""
+    tag, content = element
+    text = content.decode("ascii")
+    if tag == _UTC_TIME:
+        text = f"{19 if text >= '50' else 20}{text}"
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _common_name(name: bytes) -> str:

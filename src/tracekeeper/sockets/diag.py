@@ -25,6 +25,7 @@ _REQUEST_BODY = struct.Struct("=BBBBI")
 _ID = struct.Struct("!HH16s16s")
 _NO_COOKIE = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)  # any interface, no cookie
 _ANSWER = struct.Struct("=BBBB48sI")
+_LISTEN = 10
 _CLONE_NEWNET = 0x40000000
 
 
@@ -53,7 +54,9 @@ def timer(local: Address, remote: Address) -> Timer | None:
         answer = netlink.recv(8192)
     if _HEADER.unpack_from(answer)[1] == _ERROR:
         return None
-    _, _, kind, _, _, expires = _ANSWER.unpack_from(answer, _HEADER.size)
+    _, state, kind, _, _, expires = _ANSWER.unpack_from(answer, _HEADER.size)
+    if state == _LISTEN:  # whoever would accept such a connection is shown in its place
+        return None
     return Timer(_KINDS[kind], expires / 1000)
 
 

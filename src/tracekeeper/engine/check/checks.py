@@ -11,8 +11,9 @@ from tracekeeper.engine.check.quiet import quiet
 from tracekeeper.engine.check.reach import reach
 from tracekeeper.engine.check.secure import secure, speaks_tls
 from tracekeeper.engine.client import Engine
-from tracekeeper.engine.errors import EngineUnreachable
+from tracekeeper.engine.errors import EngineUnreachable, TlsFailure
 from tracekeeper.engine.host import Host
+from tracekeeper.engine.transport import dialler
 from tracekeeper.errors import EngineError
 
 Findings: TypeAlias = AsyncIterator[Finding]
@@ -22,8 +23,13 @@ async def check(host: Host, *, idle: float = 0.0) -> Findings:
     """Findings as they are made; after an error what needs the broken part is left out. `idle` is
     for how many seconds connections are to stay quiet, 0 for not at all.
 
-    Raises UsageError for what is no address, TlsFailure for certificates that cannot be loaded.
+    Raises UsageError for what is no address of an engine.
     """
+    try:
+        dialler(host).close()
+    except TlsFailure as failure:
+        yield error("files", failure.message, failure.hint or "correct the file or its name")
+        return
     for sentence in cautions(host):
         yield warning("caution", sentence, "see docs/hosts.md")
     for stage in (_reach, _secure, _engine, lambda host: _quiet(host, idle)):

@@ -5,6 +5,7 @@ would be refused. Who refuses a certificate says so by an alert (RFC 8446 §6.2)
 that merely ends was cut on the way. In TLS 1.3 the refusal of ours meets our first read.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from tracekeeper.engine.check.certificates import (
 )
 from tracekeeper.engine.check.finding import Finding, error, ok, warning
 from tracekeeper.engine.check.reach import below_tls
-from tracekeeper.engine.connection import CONNECT_TIMEOUT
+from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable, TlsFailure
 from tracekeeper.engine.host import Host, Tls
 from tracekeeper.engine.tls import TlsConnection, over_tls, tls_context
@@ -45,7 +46,10 @@ async def secure(host: Host, tls: Tls) -> AsyncIterator[Finding]:
     try:
         connection = await _handshake(host, replace(tls, verify=False))
     except (TlsFailure, ConnectionLost) as failure:
-        for finding in await _refused(host, tls, failure, now):
+        if "_ALERT_" not in _reason(failure) and await _speaks_http(host):
+            yield _plain_port(host)
+            return
+        for finding in _refused(tls, failure, now):
             yield finding
         return
     try:
@@ -85,7 +89,11 @@ async def _server(host: Host, tls: Tls, session: ssl.SSLObject, now: datetime) -
     """What is to be said of the engine's certificate."""
     der = session.getpeercert(binary_form=True)
     assert der is not None, "servers have certificates"
-    certificate = read_certificate(der)
+    try:
+        certificate = read_certificate(der)
+    except ValueError as failure:
+        hint = "issue another"
+        return [warning("server", f"the engine's certificate cannot be read: {failure}", hint)]
     name = urlsplit(host.url).hostname or ""
     findings = list(server_findings(certificate, name, now))
     if not tls.verify:  # it is accepted as it is
@@ -115,11 +123,10 @@ async def _authority(host: Host, tls: Tls, certificate: Certificate) -> list[Fin
 async def _client(host: Host, tls: Tls, connection: TlsConnection, now: datetime) -> list[Finding]:
     """Whether our certificate is accepted, and whether it is asked for at all."""
     try:
-        await connection.write(_PING)
-        if not await connection.read():
+        if not await _answer(connection):
             return [_cut(ConnectionLost("the engine closed the connection without an answer"))]
     except (TlsFailure, ConnectionLost) as failure:
-        return await _refused(host, tls, failure, now)
+        return _refused(tls, failure, now)
     findings = [] if not tls.cert else list(client_findings(_own(tls), (), now))
     if await _accepts_anybody(host, tls):
         sentence = "the engine asks for no certificate: whoever reaches the port owns the machine"
@@ -133,52 +140,64 @@ async def _accepts_anybody(host: Host, tls: Tls) -> bool:
     try:
         connection = await _handshake(host, Tls(verify=False))
         try:
-            await connection.write(_PING)
-            return bool(await connection.read())
+            return bool(await _answer(connection))
         finally:
             connection.close()
     except (TlsFailure, ConnectionLost):
         return False
 
 
-async def _refused(
-    host: Host, tls: Tls, failure: TlsFailure | ConnectionLost, now: datetime
-) -> list[Finding]:
+def _refused(tls: Tls, failure: TlsFailure | ConnectionLost, now: datetime) -> list[Finding]:
     """Why no TLS connection can be used, though nothing of the engine's was checked."""
     if isinstance(failure, ConnectionLost):
         return [_cut(failure)]
     alert = _reason(failure)
     if "_ALERT_" not in alert:
-        return [await _no_tls(host, failure)]
+        return [error("tls", failure.message, "check that this is the engine's port")]
+    if not tls.cert and "HANDSHAKE_FAILURE" in alert:  # TLS 1.2 has no other word for it
+        return [_no_certificate("most likely demands a certificate")]
     if not any(word in alert for word in _CERTIFICATE_ALERTS):
         hint = "check tls_ciphers and tls_max_version, and the versions that the engine allows"
         return [error("tls", failure.message, hint)]
     if not tls.cert:
-        hint = "give cert.pem and key.pem (DOCKER_CERT_PATH, tls_cert_path, a docker context)"
-        return [error("client", "the engine demands a certificate, and we have none", hint)]
+        return [_no_certificate("demands a certificate")]
     why = [each for each in client_findings(_own(tls), _trusted(tls), now) if each.level != "ok"]
     return [error("client", f"our certificate is refused: {failure.message}", failure.hint), *why]
 
 
-async def _no_tls(host: Host, failure: TlsFailure) -> Finding:
-    """What is at a port that speaks no TLS."""
-    dial = dialler(below_tls(host))
+def _no_certificate(what: str) -> Finding:
+    hint = "give cert.pem and key.pem (DOCKER_CERT_PATH, tls_cert_path, a docker context)"
+    return error("client", f"the engine {what}, and we have none", hint)
+
+
+async def _answer(connection: Connection) -> bytes:
+    """The beginning of the answer to a first request. Raises TlsFailure, ConnectionLost."""
     try:
-        connection = await dial()
-        try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
             await connection.write(_PING)
-            answer = await connection.read()
+            return await connection.read()
+    except TimeoutError:
+        raise ConnectionLost(f"nothing answers within {CONNECT_TIMEOUT:.0f} s") from None
+
+
+async def _speaks_http(host: Host) -> bool:
+    """Whether plain HTTP is spoken at a port where TLS is expected."""
+    try:
+        connection = await dialler(below_tls(host))()
+        try:
+            return (await _answer(connection)).startswith(b"HTTP/")
         finally:
             connection.close()
     except (ConnectionLost, EngineUnreachable):
-        answer = b""
-    if answer.startswith(b"HTTP/"):
-        return error(
-            "plain_port",
-            f"{host.url} speaks plain HTTP, not TLS",
-            "dial the engine's TLS port (2376), or leave TLS out if this port is meant",
-        )
-    return error("tls", failure.message, "check that this is the engine's port")
+        return False
+
+
+def _plain_port(host: Host) -> Finding:
+    return error(
+        "plain_port",
+        f"{host.url} speaks plain HTTP, not TLS",
+        "dial the engine's TLS port (2376), or leave TLS out if this port is meant",
+    )
 
 
 def _cut(failure: ConnectionLost) -> Finding:
@@ -201,6 +220,6 @@ def _certificates(path: str) -> list[Certificate]:
     return [read_certificate(ssl.PEM_cert_to_DER_cert(text)) for text in texts]
 
 
-def _reason(failure: TlsFailure) -> str:
+def _reason(failure: Exception) -> str:
     """OpenSSL's name of what went wrong."""
     return str(getattr(failure.__cause__, "reason", "") or "")

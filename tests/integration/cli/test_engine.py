@@ -1,0 +1,39 @@
+"""``tracekeeper engine check`` as it is typed."""
+
+import json
+
+import pytest
+from tests.integration.cli.conftest import Project
+
+
+@pytest.mark.docker
+def test_a_good_engine(project: Project, engine_url: str) -> None:
+    shown = project.tracekeeper("engine", "check", engine_url)
+    assert shown.returncode == 0
+    lines = shown.stdout.decode().splitlines()
+    assert lines[0] == f"Checking {engine_url}"
+    assert lines[1].startswith(f"✓ {engine_url} is reached in ")
+    assert lines[-1] == "All fine."
+    told = project.tracekeeper("engine", "check", "--json", DOCKER_HOST=engine_url)
+    report = json.loads(told.stdout)
+    assert (report["v"], report["url"], report["ok"]) == (1, engine_url, True)
+    assert {"reach", "api", "engine", "clock", "keepalive"} <= {
+        finding["code"] for finding in report["findings"]
+    }
+
+
+def test_what_is_wrong_comes_last_with_what_to_do(project: Project) -> None:
+    shown = project.tracekeeper("engine", "check", "tcp://host.invalid:1")
+    assert shown.returncode == 1
+    end = shown.stdout.decode().partition("\n\n")[2].splitlines()
+    assert end[0].startswith("error: host.invalid has no address")
+    assert end[1] == "  check the name, and this machine's DNS"
+    assert end[2].startswith("warning: tcp://host.invalid:1 is spoken to in plain text")
+    told = project.tracekeeper("engine", "check", "tcp://host.invalid:1", "--json")
+    assert told.returncode == 1
+    assert json.loads(told.stdout)["ok"] is False
+
+
+def test_wrong_usage(project: Project) -> None:
+    for arguments in (("ftp://x",), ("--idle", "-1"), ("--docker-context", "none")):
+        assert project.tracekeeper("engine", "check", *arguments).returncode == 2
