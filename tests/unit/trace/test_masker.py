@@ -214,3 +214,23 @@ def test_a_value_with_bytes_that_are_no_text() -> None:
     text = b"1\n2 k\xfa\xfa\xfa\xfa\n\xfa\xfa\xfa3\n4\n"
     expected = b"1\n2 [MASKED]\n\xfa\xfa\xfa3\n4\n"
     assert masked(Masks([value]), [text]) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("fed", "settled"),
+    [
+        (b"", True),
+        (b"a line\n", True),
+        (b"sec", False),
+        (b"secret", False),  # its last byte may be the first of a prefix
+        (b"secret\n", True),
+        (b"glpat-", False),
+        (b"glpat-token", False),
+        (b"glpat-token ", True),
+        (b"begin\n", True),
+    ],
+)
+def test_when_a_new_masker_would_do_the_same(fed: bytes, settled: bool) -> None:
+    masker = Masker(Masks(["secret ", "one\ntwo"]))
+    masker.feed(fed)
+    assert masker.settled == settled

@@ -87,3 +87,20 @@ def test_a_character_is_not_cut() -> None:
     assert first.endswith(b".")
     assert rest == "1 01O+🐤🐤".encode()
     assert end == b""
+
+
+def test_others_go_on_where_nothing_waited() -> None:
+    pieces = Pieces()
+    pieces.add(b"prompt? ", stream=1, at=1)
+    pieces.add(b"a line\n", stream=2, at=2)
+    pieces.add(b"half", stream=3, at=2)
+    pieces.flush()
+    assert (pieces.begun, pieces.open) == ((1, 3), True)
+    others = Pieces()
+    others.restore(pieces.begun, open=pieces.open)
+    later = [each.add(b" go on\n", stream=1, at=3) for each in (pieces, others)]
+    assert later[0] == later[1]
+    assert (pieces.begun, pieces.open) == ((3,), False)
+    closed = Pieces()
+    closed.restore(pieces.begun, open=pieces.open)
+    assert closed.add(b" go on\n", stream=3, at=4) == pieces.add(b" go on\n", stream=3, at=4)
