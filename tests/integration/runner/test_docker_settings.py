@@ -5,6 +5,7 @@ kernel makes of it, the test says so.
 """
 
 import asyncio
+import subprocess
 import tomllib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -290,6 +291,66 @@ ASKED: dict[str, dict[str, object]] = {
 def test_asked_of_the_engine(jobs: Jobs, toml: str, expected: dict[str, object]) -> None:
     host = jobs.inspected(toml)["HostConfig"]
     assert {key: host[key] for key in expected} == expected
+
+
+AS_THE_CLI = {
+    "--memory=64m": 'memory = "64m"',
+    "--memory-swap=1.5g": 'memory_swap = "1.5g"',
+    "--memory-reservation=6144kb": 'memory_reservation = "6144kb"',
+    "--cpus=1.25": 'cpus = "1.25"',
+    "--cpu-shares=77": "cpu_shares = 77",
+    "--cpuset-cpus=0": 'cpuset_cpus = "0"',
+    "--cpuset-mems=0": 'cpuset_mems = "0"',
+    "--cgroup-parent=/tracekeeper-test": 'cgroup_parent = "/tracekeeper-test"',
+    "--device=/dev/null:/dev/a": 'devices = ["/dev/null:/dev/a"]',
+    "--device-cgroup-rule=c 42:* rwm": 'device_cgroup_rules = ["c 42:* rwm"]',
+    '--gpus="device=0,1",driver=x,"capabilities=compute,utility"': (
+        """gpus = '"device=0,1",driver=x,"capabilities=compute,utility"'"""
+    ),
+    "--oom-kill-disable": "oom_kill_disable = true",
+    "--oom-score-adj=-7": "oom_score_adjust = -7",
+    "--ulimit=nofile=10:20": 'ulimit = { nofile = "10:20" }',
+    "--sysctl=net.core.somaxconn=9": 'sysctls = { "net.core.somaxconn" = "9" }',
+    "--tmpfs=/fast:rw,size=1m": 'tmpfs = { "/fast" = "rw,size=1m" }',
+    "--shm-size=1048576": "shm_size = 1048576",
+    "--dns=10.0.0.1": 'dns = ["10.0.0.1"]',
+    "--dns-search=x.example": 'dns_search = ["x.example"]',
+    "--add-host=a:10.0.0.2": 'extra_hosts = ["a:10.0.0.2"]',
+    "--cap-add=CAP_SYS_TIME": 'cap_add = ["CAP_SYS_TIME"]',
+    "--cap-drop=CAP_CHOWN": 'cap_drop = ["CAP_CHOWN"]',
+    "--security-opt=no-new-privileges": 'security_opt = ["no-new-privileges"]',
+    "--group-add=4711": 'group_add = ["4711"]',
+    "--ipc=host": 'ipcmode = "host"',
+    "--pid=host": 'pid_mode = "host"',
+    "--userns=host": 'userns_mode = "host"',
+    "--privileged": "privileged = true",
+    "--runtime=runc": 'runtime = "runc"',
+    "--isolation=default": 'isolation = "default"',
+    "--volume=/tmp:/there:ro": 'volumes = ["/tmp:/there:ro"]',
+    "--volume-driver=local": 'volume_driver = "local"',
+}
+
+
+def test_the_engine_is_asked_as_the_docker_cli_asks_it(jobs: Jobs) -> None:
+    ours = jobs.inspected("\n".join(AS_THE_CLI.values()))["HostConfig"]
+    command = [
+        "docker",
+        "-H",
+        jobs.url,
+        "create",
+        "--network=default",
+        *AS_THE_CLI,
+        jobs.image,
+        "true",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    container = done.stdout.strip()
+    theirs = jobs.inspect(container)["HostConfig"]
+    jobs.api("DELETE", f"/containers/{container}")
+    unlike = {key for key in theirs if (ours[key] or None) != (theirs[key] or None)}
+    assert unlike <= {"LogConfig", "MemorySwappiness", "RestartPolicy"}, {
+        key: (ours[key], theirs[key]) for key in unlike
+    }
 
 
 def test_labels_and_log_options(jobs: Jobs) -> None:

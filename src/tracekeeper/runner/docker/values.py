@@ -68,7 +68,7 @@ def gpus(text: str) -> dict[str, object]:
     """A request for GPUs: ``all``, a number, or ``device=…``, ``count=…``, ``driver=…``,
     ``capabilities=…`` and ``options=…`` joined with commas; a value with commas is in quotes."""
     request: dict[str, object] = {}
-    capabilities = ["gpu"]
+    capabilities: list[str] = []
     for field in _fields(text):
         name, equals, value = field.partition("=")
         if not equals:
@@ -89,7 +89,7 @@ def gpus(text: str) -> dict[str, object]:
         raise ValueError("has both a count and devices: write one of them")
     if "DeviceIDs" not in request:
         request.setdefault("Count", 1)
-    return request | {"Capabilities": [capabilities]}
+    return request | {"Capabilities": [[*capabilities, "gpu"]]}
 
 
 def ulimit(name: str, text: str) -> dict[str, object]:

@@ -86,7 +86,7 @@ def test_no_cgroup_rules(text: str) -> None:
         ('"device=0,GPU-x"', {"DeviceIDs": ["0", "GPU-x"], "Capabilities": [["gpu"]]}),
         (
             'driver=nvidia,count=all,"capabilities=compute,utility"',
-            {"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu", "compute", "utility"]]},
+            {"Driver": "nvidia", "Count": -1, "Capabilities": [["compute", "utility", "gpu"]]},
         ),
         (
             '"options=a=b,c"',
