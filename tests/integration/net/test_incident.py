@@ -5,7 +5,7 @@ from scripts.incident import matrix
 from scripts.incident.attempt import Case, Outcome, Place
 from scripts.incident.clients import OURS
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 
 IDLE = 10
 PATIENCE = 25.0
