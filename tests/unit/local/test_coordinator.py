@@ -113,3 +113,14 @@ def test_caches(place: Place) -> None:
     found = place.coordinator.fetch_cache(spec)
     assert found is not None
     assert (found.key, found.archive.read_bytes()) == ("old", b"old")
+
+
+def test_what_another_process_kept_is_known(place: Place) -> None:
+    place.coordinator.keep_artifacts(ZIP, place.archive())
+    place.coordinator.keep_artifacts(DOTENV, place.archive(gzip.compress(b"A=1\n")))
+    store = ArtifactStore()
+    store.restore(place.job)
+    assert store.archives(7) == place.store.archives(7)
+    assert store.dotenv(7) == {"A": "1"}
+    store.restore(JobDirectory(place.root / "other", 8))
+    assert not store.has_archives(8)

@@ -10,7 +10,7 @@ import pytest
 
 from tracekeeper.engine.host import Host, Tls
 from tracekeeper.errors import StorageError, UsageError
-from tracekeeper.local.data import DataDirectory, next_number
+from tracekeeper.local.data import JOBS_PER_RUN, DataDirectory, next_number
 
 
 class Result(msgspec.Struct):
@@ -152,3 +152,37 @@ def test_the_engine_is_remembered(tmp_path: Path) -> None:
     found.append(run.engine)
     assert found == [None, host, None]
     os.close(lock)
+
+
+def test_a_run_whose_process_is_gone_is_taken_once(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path).new_run()
+    assert run.take() is None
+    os.close(lock)
+    taken = run.take()
+    assert taken is not None
+    assert run.take() is None
+    os.close(taken)
+    (run.path / "lock").unlink()
+    assert run.take() is None
+
+
+def test_the_highest_id_of_a_run(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path).new_run()
+    os.close(lock)
+    assert run.last_id() == JOBS_PER_RUN
+    for number in (2, 11):
+        run.new_job(JOBS_PER_RUN + number, "job")
+    assert run.last_id() == JOBS_PER_RUN + 11
+    assert {job.job_id for job in run.jobs()} == {JOBS_PER_RUN + 2, JOBS_PER_RUN + 11}
+
+
+def test_what_is_kept_for_another_process_goes(tmp_path: Path) -> None:
+    run, lock = DataDirectory.open(tmp_path).new_run()
+    os.close(lock)
+    job = run.new_job(JOBS_PER_RUN + 1, "job")
+    run.record.write_text("{}")
+    job.payload.write_text("{}")
+    for _ in range(2):
+        run.forget_records()
+    assert not run.record.exists()
+    assert not job.payload.exists()

@@ -67,3 +67,17 @@ def test_a_line_that_fits_in_part_is_the_last(
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         EventJournal(tmp_path / "missing" / "events.jsonl")
+
+
+@pytest.mark.parametrize("left", [1, 10, 3000])
+def test_a_torn_line_does_not_spoil_the_next(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "events.jsonl"
+    journal = EventJournal(path)
+    for event in (FIRST, SECOND):
+        journal.write(event, 0)
+    journal.close()
+    path.write_bytes(path.read_bytes() + b"x" * left)
+    again = EventJournal(path)
+    again.write(FIRST, 0)
+    again.close()
+    assert messages(path) == ["first", "second", "first"]

@@ -2,14 +2,16 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from tracekeeper.engine.host import Host
 from tracekeeper.errors import StorageError
 from tracekeeper.local import leftovers
-from tracekeeper.local.data import DataDirectory
-from tracekeeper.local.leftovers import builds_directory, remove_all_leftovers
+from tracekeeper.local.data import JOBS_PER_RUN, DataDirectory, RunDirectory
+from tracekeeper.local.leftovers import builds_directory, is_resumable, remove_all_leftovers
 
 
 def test_where_builds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,3 +77,56 @@ def test_a_run_that_ends_well_meanwhile_was_not_killed(
 
     monkeypatch.setattr(leftovers, "_left_something", end_after_a_look)
     assert asyncio.run(remove_all_leftovers(data, builds)) == []
+
+
+def followed_run(data: DataDirectory, *, standing: str = "{}") -> RunDirectory:
+    """A run that was killed while the container of a job ran."""
+    run, lock = data.new_run()
+    os.close(lock)
+    run.record.write_text("{}")
+    run.note_engine(Host("unix:///nowhere"))
+    job = run.new_job(run.number * JOBS_PER_RUN + 1, "job")
+    (job.path / "journal").write_text(f'[0,0,[[[0,0],[0,0,0,0,0,0,0,0,0]],"",{{}},{standing}]]\n')
+    return run
+
+
+def test_a_run_that_can_be_taken_up_is_left_alone(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    run = followed_run(data)
+    for _ in range(2):
+        (sentence,) = asyncio.run(remove_all_leftovers(data, tmp_path / "builds"))
+        assert sentence.startswith(
+            "run 1 was killed and left containers: `tracekeeper run --resume`"
+        )
+    assert run.record.exists()
+
+
+def test_but_not_for_ever(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    run = followed_run(data)
+    (job,) = run.jobs()
+    long_ago = time.time() - leftovers.RESUMABLE - 1
+    os.utime(job.path / "journal", (long_ago, long_ago))
+    (sentence,) = asyncio.run(remove_all_leftovers(data, tmp_path / "builds"))
+    assert "is still there" in sentence
+    assert not run.record.exists()
+
+
+def test_which_runs_can_be_taken_up(tmp_path: Path) -> None:
+    data = DataDirectory.open(tmp_path / "data")
+    assert is_resumable(followed_run(data))
+    assert not is_resumable(followed_run(data, standing="null"))
+    ended = followed_run(data)
+    ended.jobs()[0].result.write_text("{}")
+    assert not is_resumable(ended)
+    closed = followed_run(data)
+    (closed.jobs()[0].path / "journal").write_text(
+        '[0,0,[[[0,0],[0,0,0,0,0,0,0,0,0]],"",{"ended":"job"},{}]]\n'
+    )
+    assert not is_resumable(closed)
+    torn = followed_run(data)
+    (torn.jobs()[0].path / "journal").write_text("[0,0,[[")
+    assert not is_resumable(torn)
+    unrecorded = followed_run(data)
+    unrecorded.record.unlink()
+    assert not is_resumable(unrecorded)

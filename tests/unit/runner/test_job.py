@@ -1,6 +1,8 @@
 """The way of a job through its stages, with an executor that does what it is told."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +20,9 @@ from tracekeeper.protocol.payload import (
     RunnerInfo,
     Step,
 )
+from tracekeeper.runner import job
 from tracekeeper.runner.executors.base import Output, StepResult
-from tracekeeper.runner.job import JobResult, JobRun, Status
+from tracekeeper.runner.job import Course, JobResult, JobRun, Outcome, Status
 from tracekeeper.runner.output import JobTrace
 from tracekeeper.runner.spool import Spool
 from tracekeeper.trace.chain import Chain
@@ -141,8 +144,10 @@ class Ran:
         deeds: dict[str, Deed] | None = None,
         doubts: dict[str, str] | None = None,
         altered: dict[str, str] | None = None,
+        course: Course | None = None,
     ) -> None:
         self.stage = Stage(deeds or {}, doubts or {}, altered or {})
+        self.course = course
         self.directory = directory
         self.result: JobResult = asyncio.run(
             self._run(payload, variables or {}, interrupts or {}, before)
@@ -183,7 +188,9 @@ class Ran:
         stage.output = trace
         for _ in range(before):
             self.run.cancel()
-        result = await self.run.run()
+        result = await (
+            self.run.take_up(self.course, "taken up") if self.course else self.run.run()
+        )
         self.trouble = await self.run.clean_up()
         return result
 
@@ -452,3 +459,110 @@ def test_a_cleanup_that_fails(tmp_path: Path, error: Exception) -> None:
     ran = Ran(tmp_path, deeds={"cleanup": raising(error)})
     assert ran.end == ("success", "", 0)
     assert ran.trouble == "not all of the job is removed: it is so"
+
+
+# ------------------------------------------------------------------------ after a process's death
+
+
+def journalled(ran: Ran) -> list[dict[str, Any]]:
+    """How far the job had come, line by line of its journal."""
+    lines = (ran.directory / "journal").read_text().splitlines()
+    return [course for line in lines if (course := json.loads(line)[2][2])]
+
+
+def test_how_far_a_job_has_come_is_in_its_journal(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, deeds={"script": ending(exit_code=3)}, doubts={"after_script": SECRET})
+    ends = {course["ended"]: course for course in journalled(ran)}
+    assert list(ends) == ["", "script", "after_script", "job"]
+    assert ends["script"]["outcome"]["exit_code"] == 3
+    assert ends["after_script"]["step"] == "after_script"
+    assert ends["job"]["doubt"] == "[MASKED]"
+    assert time.time() - 60 < ends["job"]["began"] <= ends["job"]["step_began"] <= time.time()
+
+
+def now(**more: Any) -> Course:
+    return Course(**{"began": time.time(), "step_began": time.time(), "step": "script", **more})
+
+
+AFTER = ["after_script: success", *SAVED, "cleanup"]
+
+
+@pytest.mark.parametrize(
+    ("course", "calls"),
+    [
+        (now(), ["prepare", "script: ", *AFTER]),
+        (now(ended="script"), ["prepare", *AFTER]),
+        (now(ended="script", step="after_script"), ["prepare", *AFTER]),
+        (now(ended="after_script"), ["prepare", *SAVED, "cleanup"]),
+    ],
+)
+def test_what_is_left_is_done(tmp_path: Path, course: Course, calls: list[str]) -> None:
+    ran = Ran(tmp_path, course=course)
+    assert ran.stage.calls == calls
+    assert ran.end[:2] == ("success", "")
+    assert ran.log.count("taken up") == 1
+    assert ran.result.ledger.verdict == "proven"
+
+
+def test_what_was_known_holds(tmp_path: Path) -> None:
+    outcome = Outcome("failed", 3, "script_failure", "exit code 3")
+    ran = Ran(tmp_path, course=now(ended="script", outcome=outcome, doubt="who knows"))
+    assert "after_script: failed" in ran.stage.calls
+    assert ran.end == ("failed", "script_failure", 3)
+    assert (ran.result.message, ran.result.ledger.reason) == ("exit code 3", "who knows")
+
+
+def test_a_job_that_was_closed_is_not_closed_again(tmp_path: Path) -> None:
+    outcome = Outcome("failed", 3, "script_failure", "exit code 3")
+    ran = Ran(tmp_path, course=now(ended="job", outcome=outcome))
+    assert ran.stage.calls == ["cleanup"]
+    assert ran.end == ("failed", "script_failure", 3)
+    assert ran.log == ""
+
+
+def test_what_cannot_be_found_any_more(tmp_path: Path) -> None:
+    gone = JobError("the container is gone", reason="runner_system_failure")
+    stage = {"prepare": raising(gone)}
+    ran = Ran(tmp_path, course=now(), deeds=stage)
+    assert ran.stage.calls == ["prepare", "cleanup"]
+    assert ran.end == ("failed", "runner_system_failure", None)
+
+
+def test_time_goes_on_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "AGAIN", 0.01)
+    long_ago = now(began=time.time() - 7200, step_began=time.time() - 7200)
+    ran = Ran(tmp_path / "job", course=long_ago, deeds={"script": forever})
+    assert ran.result.message == "the job ran longer than its timeout of 3600 s and was stopped"
+    script = now(step_began=time.time() - 7200)
+    variables = {"RUNNER_SCRIPT_TIMEOUT": "1h"}
+    ran = Ran(tmp_path / "script", course=script, variables=variables, deeds={"script": forever})
+    assert ran.result.message == "the script ran longer than 3600 s and was stopped"
+
+
+def test_a_job_whose_time_is_over_has_some_left_to_be_read(tmp_path: Path) -> None:
+    long_ago = now(began=time.time() - 7200, step_began=time.time() - 7200)
+    ran = Ran(tmp_path, course=long_ago, deeds={"script": a_moment})
+    assert ran.end == ("success", "", 0)
+
+
+def test_canceled_before_it_is_taken_up(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, course=now(), before=1)
+    assert ran.end == ("canceled", "job_canceled", None)
+    assert ran.stage.calls[-1] == "cleanup"
+
+
+def test_a_job_that_died_with_its_process(tmp_path: Path) -> None:
+    async def main() -> JobResult:
+        trace = JobTrace(
+            Spool.create(tmp_path), Chain(Masks()), changed=lambda: None, told=lambda _: None
+        )
+        stage: Any = Stage({}, {}, {})
+        run = JobRun(
+            PAYLOAD, stage, trace, stage, compose, variables={}, about="", details=tmp_path / "d"
+        )
+        return await run.give_up("the run was killed")
+
+    result = asyncio.run(main())
+    assert (result.status, result.failure_reason) == ("failed", "runner_system_failure")
+    assert (result.ledger.verdict, result.ledger.reason) == ("unproven", "the run was killed")
+    assert "Job failed: the run was killed" in (tmp_path / "trace").read_text()
