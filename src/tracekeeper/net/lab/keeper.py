@@ -129,7 +129,7 @@ class Keeper:
         )
 
     def close(self) -> None:
-        """End everything. What has ended already is no trouble."""
+        """End everything. What has ended already is no trouble. Raises LabError."""
         _pipe(self._process.stdin).close()
         for child in self._children:
             # The kernel ends a PID namespace only when each of its processes has been waited for.
@@ -137,6 +137,8 @@ class Keeper:
             child.wait()
         try:
             self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"the lab {self.name} did not end in {STOP_SECONDS:.0f} s") from None
         finally:
             self._process.kill()
             self._process.wait()
