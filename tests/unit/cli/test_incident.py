@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,11 @@ or these:
 No matter: what the firewall does once it has forgotten; live traces on or off.
 """
     )
+
+
+def test_the_documentation_shows_what_is_printed() -> None:
+    page = Path(__file__).parents[3] / "docs" / "incident-model.md"
+    assert f"```\n$ tracekeeper incident\n{printed()}```\n" in page.read_text()
 
 
 def test_what_the_firewall_does_is_shown_where_it_matters() -> None:
