@@ -172,13 +172,15 @@ class Machine:
         return json.loads(data) if data[:1] in b"[{" and data else None
 
     def docker(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-        """The Docker CLI, the oracle that we did not write, on this daemon."""
-        return subprocess.run(
+        """The Docker CLI, the oracle that we did not write, on this daemon. It has to succeed."""
+        ran = subprocess.run(
             ["docker", "--host", self.url, *arguments],
             capture_output=True,
             timeout=120,
             check=False,
         )
+        assert ran.returncode == 0, (arguments, ran.stderr)
+        return ran
 
     def left(self) -> list[str]:
         """Containers, volumes and networks that are not the daemon's own."""

@@ -103,7 +103,7 @@ def test_removed_while_artifacts_are_fetched(shared: Machine, project: Project) 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_ended_by_somebody(shared: Machine, project: Project, how: str) -> None:
     run = begun(project, shared)
-    shared.docker(how, *(["--time", "1"] if how == "stop" else []), container(shared))
+    shared.docker(how, *(("-t", "1") if how == "stop" else ()), container(shared))
     job = run.end().job()
     print(job.message)
     assert (job.status, job.verdict) == ("failed", "unproven")

@@ -5,9 +5,10 @@ output is the engine's log, followed (`Follow`); this is its driver. An attach, 
 start as well, shows unfinished lines where that is safe; it is never the record.
 
 Nothing waits for ever. A dead peer is noticed by the kernel's keepalive. A silence may also be a
-frozen engine, or a host that died behind a proxy: so an engine that is quiet is asked, over a new
-connection. And where a quiet connection cannot be trusted at all (`Host.renew_after`), the log is
-read on over another one before it can have been forgotten.
+frozen engine, or a host or a connection that died behind a proxy: so an engine that is quiet is
+asked, over a new connection, for the container and for the end of its log. And where a quiet
+connection cannot be trusted at all (`Host.renew_after`), the log is read on over another one
+before it can have been forgotten.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Waiting
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
+from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.models import ContainerState
 from tracekeeper.engine.tasks import Backoff, end, first
 from tracekeeper.errors import EngineError
@@ -230,20 +232,36 @@ class ContainerRun:
                 return _Reading.STUCK
 
     async def _is_stuck(self, asked_at: float) -> bool:
-        """Ask a quiet engine for the container: has it ended without a word?"""
+        """Ask a quiet engine for the container: has it ended without a word? Raises ConnectionLost
+        if the engine is gone, or if its log goes on and it is only this connection that is dead."""
         self._story.asked()
         try:
-            state = (await self._containers.inspect(self._container, probe=True)).state
+            running = (await self._containers.inspect(self._container, probe=True)).state.running
+            if running and not await self._has_more():
+                return False
         except (ConnectionLost, EngineUnreachable) as error:
             if self._story.heard_at > asked_at:
                 return False
-            silence = time.monotonic() - self._story.heard_at
-            raise ConnectionLost(
-                f"it said nothing for {silence:.0f} s, and does not answer: {error.message}"
-            ) from error
-        if not state.running:
-            await asyncio.sleep(EXIT_DELAY)
-        return not state.running and self._story.heard_at <= asked_at
+            raise self._silent(f"does not answer: {error.message}") from error
+        await asyncio.sleep(EXIT_DELAY)
+        if self._story.heard_at > asked_at:
+            return False
+        if running:
+            raise self._silent("its log has gone on meanwhile")
+        return True
+
+    async def _has_more(self) -> bool:
+        """Whether the log goes on beyond what has been read of it."""
+        position, decoder = self._follow.position, FrameDecoder()
+        async with self._containers.logs(
+            self._container, follow=False, tail=1, probe=True
+        ) as chunks:
+            last = [entry async for chunk in chunks for _, entry in decoder.feed(chunk)]
+        return any(not (position.seen and e.startswith(position.last.stamp)) for e in last)
+
+    def _silent(self, why: str) -> ConnectionLost:
+        silence = time.monotonic() - self._story.heard_at
+        return ConnectionLost(f"it said nothing for {silence:.0f} s, and {why}")
 
     def _deliver(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
