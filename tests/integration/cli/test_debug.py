@@ -12,6 +12,7 @@ import pytest
 from tests.integration.cli.conftest import PROGRAM, TIME_LIMIT, Project, Terminal
 
 from tracekeeper.local.data import DataDirectory
+from tracekeeper.net.lab import Lab
 
 pytestmark = pytest.mark.docker
 Open = Callable[..., Terminal]
@@ -113,6 +114,8 @@ def test_what_is_kept_outlives_the_removal_of_leftovers(jobs: Jobs) -> None:
     killed.send_signal(signal.SIGKILL)
     killed.wait(TIME_LIMIT)
     assert jobs.states == ["exited", "running", "running"]
+    for journal in jobs.project.path.glob(".tracekeeper/runs/2/jobs/*/journal"):
+        os.utime(journal, (0, 0))  # too long ago for --resume
     plain = jobs.project.tracekeeper("run", "good")
     assert b"run 2 was killed" in plain.stderr
     assert jobs.states == ["exited", "running"]
@@ -205,6 +208,27 @@ def test_a_kept_container_that_somebody_removed(jobs: Jobs, engine_api: Callable
         in gone.stderr
     )
     assert jobs.debug("--remove", "many 1/2").returncode == 0
+
+
+@pytest.mark.root
+def test_over_tls(project: Project, lab: Lab) -> None:
+    """What was kept is remembered with its engine, certificates and all."""
+    project.write(PIPELINE.format(image="busybox"))
+    environment = {"XDG_CACHE_HOME": str(project.path.with_name("cache"))}
+
+    def tracekeeper(*arguments: str, stdin: bytes = b"") -> tuple[bytes, int]:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": project.path}
+        with lab.client([str(PROGRAM), *arguments], env=os.environ | environment, **pipes) as child:
+            return child.communicate(stdin, TIME_LIMIT)[0], child.returncode
+
+    _, status = tracekeeper("run", "--keep-containers", "failed", "many 1/2")
+    assert status == 1
+    data = os.urandom(300_000)
+    assert tracekeeper("debug", "many 1/2", "--", "sh", "-c", "cat; exit 9", stdin=data) == (
+        data,
+        9,
+    )
+    assert tracekeeper("debug", "--remove", "many 1/2") == (b"", 0)
 
 
 # ------------------------------------------------------------------------------- on a terminal
