@@ -4,6 +4,7 @@ The keepalive is on before the first packet of a TCP connection, whatever is spo
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -41,12 +42,15 @@ async def tcp_stream(host: str, port: int, keepalive: Keepalive | None) -> "Stre
 
 async def stream(sock: socket.socket) -> "StreamConnection":
     """A connection over a connected socket, which is closed if that fails."""
+    loop = asyncio.get_running_loop()
+    reader = _Reader(READ_SIZE, loop)
+    protocol = _Protocol(reader, sock, loop)
     try:
-        reader, writer = await asyncio.open_connection(sock=sock, limit=READ_SIZE)
+        transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
     except BaseException:
         sock.close()
         raise
-    return StreamConnection(reader, writer)
+    return StreamConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
 async def _race(addresses: Sequence[_Address], keepalive: Keepalive | None) -> socket.socket:
@@ -92,19 +96,50 @@ async def _connect(sock: socket.socket, address: object) -> None:
     await asyncio.get_running_loop().sock_connect(sock, address)  # type: ignore[arg-type]
 
 
+class _Reader(asyncio.StreamReader):
+    """Gives what came before the connection broke, and only then the `failure`."""
+
+    failure: Exception | None = None
+
+    def set_exception(self, exc: Exception) -> None:
+        """The connection broke."""
+        self.failure = exc
+        self.feed_eof()
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """Reads to the end also where a write has failed: asyncio would drop what the kernel still has,
+    and that may be the other side's reason."""
+
+    def __init__(
+        self, reader: _Reader, sock: socket.socket, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__(reader, loop=loop)
+        self._rest = reader
+        self._sock = sock
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio closes the socket after this."""
+        if exc is not None:
+            with contextlib.suppress(OSError):
+                while data := self._sock.recv(READ_SIZE):
+                    self._rest.feed_data(data)
+        super().connection_lost(exc)
+
+
 class StreamConnection:
     """A `Connection` over a socket that asyncio reads and writes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def read(self) -> bytes:
         """See `Connection.read`."""
-        try:
-            return await self._reader.read(READ_SIZE)
-        except OSError as error:
-            raise _lost(error) from error
+        data = await self._reader.read(READ_SIZE)
+        if not data and self._reader.failure is not None:
+            raise _lost(self._reader.failure)
+        return data
 
     async def write(self, data: bytes) -> None:
         """See `Connection.write`."""
@@ -112,7 +147,7 @@ class StreamConnection:
             self._writer.write(data)
             await self._writer.drain()
         except OSError as error:
-            raise _lost(error) from error
+            raise _lost(self._reader.failure or error) from error
 
     async def write_eof(self) -> None:
         """See `Connection.write_eof`."""
@@ -137,8 +172,9 @@ class StreamConnection:
         self._writer.transport.abort()
 
 
-def _lost(error: OSError) -> ConnectionLost:
-    return ConnectionLost(f"the connection to the Docker Engine broke: {reason(error)}")
+def _lost(error: Exception) -> ConnectionLost:
+    why = reason(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+    return ConnectionLost(f"the connection to the Docker Engine broke: {why}")
 
 
 def reason(error: OSError) -> str:

@@ -133,7 +133,17 @@ class TlsConnection:
             self.tls.write(data)
         except ssl.SSLError as error:
             raise self._broken(error) from error
-        await self._flush()
+        try:
+            await self._flush()
+        except ConnectionLost:
+            await self._look_for_refusal()
+            raise
+
+    async def _look_for_refusal(self) -> None:
+        """Raises TlsFailure if that is what the other side said before the connection broke."""
+        if not self._heard:
+            await self._receive()
+            self._ahead += self._decrypted()
 
     async def write_eof(self) -> None:
         """See `Connection.write_eof`. The other side may go on sending (RFC 8446 §6.1); what it has
