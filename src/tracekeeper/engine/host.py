@@ -90,4 +90,4 @@ class Host(msgspec.Struct, frozen=True):
 
 def shown(url: str) -> str:
     """`url` as it may be seen in a message: without a password, even where it is no proper URL."""
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url)
+    return re.sub(r"((?:^|//)[^:/@]*):(?!//).*@", r"\1:…@", url)

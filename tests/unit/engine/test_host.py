@@ -14,6 +14,8 @@ from tracekeeper.engine.host import UNWATCHED_REUSE, Host, shown
         ("http://me:sec/r:e@t@proxy", "http://me:…@proxy"),
         ("http://:secret@proxy", "http://:…@proxy"),
         ("http://me:secret@", "http://me:…@"),
+        ("me:secret@proxy", "me:…@proxy"),
+        ("unix:///a@b", "unix:///a@b"),
     ],
 )
 def test_no_password_is_shown(url: str, seen: str) -> None:
