@@ -1,5 +1,4 @@
-"""Servers that stand between a client and an engine, in a thread of their own: a TLS front, an
-HTTP proxy, a listener that only notes what it is told."""
+"""Servers for tests of connections, each in a thread of its own, and an HTTP proxy."""
 
 import asyncio
 import contextlib
@@ -8,7 +7,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
-Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMIT = 1024 * 1024
 
@@ -66,21 +64,6 @@ class Server:
         for writer in self._connections.values():
             writer.transport.abort()
         await asyncio.sleep(0.01)  # in which the transports close
-
-
-def relay_to(connect: Callable[[], Awaitable[Streams]]) -> Handler:
-    """Passes bytes on, both ways, each until its end."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await connect()
-        try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-            far_writer.close()
-            await far_writer.wait_closed()
-        finally:
-            far_writer.transport.abort()
-
-    return handle
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
