@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracekeeper.engine.cautions import cautions
+    from tracekeeper.engine.caution import cautions
     from tracekeeper.engine.client import Engine
     from tracekeeper.engine.errors import (
         ConnectionLost,
@@ -54,7 +54,7 @@ _MODULES = {
     "Read": "tracekeeper.engine.follow",
     "Tls": "tracekeeper.engine.host",
     "TlsFailure": "tracekeeper.engine.errors",
-    "cautions": "tracekeeper.engine.cautions",
+    "cautions": "tracekeeper.engine.caution",
     "find_host": "tracekeeper.engine.hosts",
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tracekeeper import events
-from tracekeeper.engine.cautions import cautions
+from tracekeeper.engine.caution import cautions
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.hosts import LOCAL_SOCKET
 from tracekeeper.errors import StorageError, TracekeeperError, UsageError

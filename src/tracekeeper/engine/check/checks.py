@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
-from tracekeeper.engine.cautions import cautions
+from tracekeeper.engine.caution import cautions
 from tracekeeper.engine.check.facts import facts
 from tracekeeper.engine.check.finding import Finding, error, warning
 from tracekeeper.engine.check.legs import latency, legs

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tracekeeper.engine.cautions import cautions
+from tracekeeper.engine.caution import cautions
 from tracekeeper.engine.host import Host, Tls
 
 
