@@ -19,6 +19,8 @@ Variant: TypeAlias = Literal["drop", "reject", "reopen", "none"]
 
 NEEDED = {"nft": "nftables", "conntrack": "conntrack"}
 
+# Linux takes up a connection in the middle (nf_conntrack_tcp_loose), if its packet is let through;
+# so where none may begin again, it is only a SYN that is.
 _UNKNOWN: dict[Variant, str] = {
     "drop": "tcp flags & (fin | syn | rst | ack) == syn accept; meta l4proto tcp drop",
     "reject": (
@@ -27,10 +29,6 @@ _UNKNOWN: dict[Variant, str] = {
     "reopen": f'iifname "{CLIENT}" accept; drop',
     "none": "accept",
 }
-
-# Without tcp_loose, only a SYN begins a connection that is tracked; with it, any packet that is let
-# through does. Linux has it on, and so does not forget for good as those do that are modelled here.
-_LOOSE: dict[Variant, int] = {"drop": 0, "reject": 0, "reopen": 1, "none": 1}
 
 _CUT = """
 table ip cut
@@ -74,8 +72,8 @@ class Firewall:
         if idle < 1:
             raise LabError(f"a firewall that forgets after {idle} s lets nothing through")
         self._nft(ruleset(variant))
-        self._sysctl("nf_conntrack_tcp_loose", _LOOSE[variant])
-        self._sysctl("nf_conntrack_tcp_timeout_established", idle)
+        setting = f"echo {idle} >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
+        self._keeper.call(["sh", "-ec", setting], FIREWALL)
 
     def cut(self) -> None:
         """Let nothing through in either direction, without a word. Raises LabError."""
@@ -95,6 +93,3 @@ class Firewall:
 
     def _nft(self, rules: str) -> None:
         self._keeper.call(["nft", "-f", "-"], FIREWALL, stdin=rules)
-
-    def _sysctl(self, name: str, value: int) -> None:
-        self._keeper.call(["sh", "-ec", f"echo {value} >/proc/sys/net/netfilter/{name}"], FIREWALL)
