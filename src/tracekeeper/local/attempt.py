@@ -253,6 +253,7 @@ class Attempt:
             sources=self._sources(),
             settings=context.docker or DEFAULTS,
             owner=f"{context.data.id}/{self._slot}",
+            scratch=self._scratch,
             labels={
                 DATA_LABEL: context.data.id,
                 RUN_LABEL: str(context.directory.number),

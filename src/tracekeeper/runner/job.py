@@ -195,7 +195,7 @@ class JobRun:
     async def _until_script_ended(self) -> Outcome:
         """As `_until_script_ends`, for a script that was begun, or has ended already."""
         try:
-            await self._cancellable(self._executor.prepare(self._trace))
+            await self._executor.prepare(self._trace)
             self._script_began = True
             if self._course.ended:
                 return self._course.outcome
@@ -231,7 +231,9 @@ class JobRun:
         self._script_began = True
         try:
             async with asyncio.timeout(left) as timeout:
-                result = await self._stage("step_script", "Running the script", work)
+                result = await self._stage(
+                    "step_script", "Running the script", work, goes_on=self._again
+                )
         except TimeoutError:
             if not timeout.expired():
                 raise
@@ -305,11 +307,17 @@ class JobRun:
         self._altered = self._altered or masked(executor.altered)
 
     async def _stage(
-        self, name: str, title: str, work: Coroutine[Any, Any, T], *, afterwards: bool = False
+        self,
+        name: str,
+        title: str,
+        work: Coroutine[Any, Any, T],
+        *,
+        afterwards: bool = False,
+        goes_on: bool = False,
     ) -> T:
-        """Do `work` inside a section of the trace."""
+        """Do `work` inside a section of the trace. What `goes_on` already cannot be left out."""
         self._patience = int(afterwards)
-        if self._cancels > self._patience:
+        if self._cancels > self._patience and not goes_on:
             work.close()
             raise _canceled()
         with self._trace.section(name, title):
@@ -317,8 +325,9 @@ class JobRun:
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` in a task that `cancel` can stop alone."""
-        task = asyncio.ensure_future(work)
-        self._current = task
+        self._current = task = asyncio.ensure_future(work)
+        if self._cancels > self._patience:
+            asyncio.get_running_loop().call_soon(task.cancel)  # once it has begun
         try:
             return await task
         except asyncio.CancelledError:

@@ -22,7 +22,7 @@ import msgspec
 
 from tracekeeper.errors import StorageError
 from tracekeeper.events import ConnectionBroke, ConnectionEvent
-from tracekeeper.runner.spool import Commit, Spool
+from tracekeeper.runner.spool import Commit, Spool, tail
 from tracekeeper.trace.chain import Chain, Checkpoint
 from tracekeeper.trace.ledger import Hop, Ledger, judge
 from tracekeeper.trace.masks import Masks
@@ -34,6 +34,7 @@ COMMIT_EVERY = 0.25
 """Seconds between two lines of the journal: an hour of output makes a few megabytes of them, and
 what has to be read again after a kill is little."""
 
+_NOTHING = Checkpoint((0, 0), ())
 _TITLE = "\x1b[36;1m{}\x1b[0;m"
 
 
@@ -100,17 +101,21 @@ class JobTrace:
         told: Callable[[ConnectionEvent], None],
     ) -> Self:
         """Take up the trace of a process that was killed, at the last place that its journal
-        bears out. Blocks. Raises StorageError where that cannot be."""
-        spool = Spool.recover(directory)
+        bears out. What was written behind it is cut off if an executor can go on from there; else
+        it is all that is known, and stays. Blocks. Raises StorageError where that cannot be."""
+        before = journalled(directory)
+        spool = Spool.recover(directory, keep=before is None or before.standing is None)
         try:
             state = msgspec.json.decode(spool.last.state, type=TraceState | None)
         except msgspec.DecodeError as error:
             spool.close()
             raise StorageError(f"the journal in {directory} cannot be read: {error}") from error
         if state is None:
-            return cls(spool, Chain(masks), changed=changed, told=told)
+            state = TraceState(_NOTHING)
         recorded = Hop("recorded", spool.last.bytes, spool.last.crc)
         chain = Chain.restore(masks, recorded, state.chain)
+        for block in tail(directory / "trace", spool.last.bytes):
+            chain.keep(block)
         trace = cls(spool, chain, changed=changed, told=told)
         trace._section, trace.course, trace.standing = state.section, state.course, state.standing
         return trace

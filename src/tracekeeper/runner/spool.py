@@ -71,17 +71,21 @@ class Spool:
         return cls(directory, trace, journal, _START)
 
     @classmethod
-    def recover(cls, directory: Path) -> Self:
-        """Take up a spool whose process has died, at its last commit that the trace bears out."""
+    def recover(cls, directory: Path, *, keep: bool = False) -> Self:
+        """Take up a spool whose process has died, at its last commit that the trace bears out.
+        With `keep`, the whole lines behind it stay: nobody will write them again."""
         try:
             last, end = _last_commit(directory)
             trace = _open(directory / "trace")
             journal = _open(directory / "journal")
-            os.ftruncate(trace, last.bytes)
+            size = _whole_lines(directory / "trace", last.bytes) if keep else last.bytes
+            os.ftruncate(trace, size)
             os.ftruncate(journal, end)
         except OSError as error:
             raise _storage_error("cannot take up the trace in", directory, error) from error
-        return cls(directory, trace, journal, last)
+        spool = cls(directory, trace, journal, last)
+        spool.size = size
+        return spool
 
     def append(self, data: bytes) -> None:
         """Append to the trace. Readers see it at once; `commit` makes it count."""
@@ -177,6 +181,16 @@ def _last_commit(directory: Path) -> tuple[Commit, int]:
                 break
             last, last_end = commit, end
     return last, last_end
+
+
+def _whole_lines(trace: Path, start: int) -> int:
+    """Where the last line behind `start` ends that is whole."""
+    end, place = start, start
+    for block in tail(trace, start):
+        if (found := block.rfind(b"\n")) >= 0:
+            end = place + found + 1
+        place += len(block)
+    return end
 
 
 def _commits(journal: bytes) -> Iterator[tuple[Commit, int]]:

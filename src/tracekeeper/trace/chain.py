@@ -112,6 +112,13 @@ class Chain:
         chain._pieces.restore(checkpoint.begun, open=checkpoint.open)
         return chain
 
+    def keep(self, tail: bytes) -> None:
+        """The trace goes on with `tail`, which was made by a chain that is gone. How it came is not
+        known any more, so that it counts as it is, and the source cannot be proven."""
+        self._source.add(tail)
+        self._recorded.add(tail)
+        self._pieces.ended()
+
     def checkpoint(self) -> Checkpoint | None:
         """Where the chain stands, for `restore`. None as long as output is in memory alone (it may
         be the start of a secret, of a character or of a line), and once a limit was reached."""

@@ -102,6 +102,10 @@ class Pieces:
             if open:
                 self._unfinished = line
 
+    def ended(self) -> None:
+        """Somebody has ended the line in which the trace ended."""
+        self._unfinished = None
+
     def _flush(self, line: _Line) -> bytes:
         parts: list[bytes] = []
         self._part(line, line.text, parts)

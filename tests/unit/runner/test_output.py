@@ -244,7 +244,7 @@ def test_what_was_behind_the_last_checkpoint_is_written_again(tmp_path: Path) ->
 def test_another_section_ends_the_one_that_was_open(tmp_path: Path) -> None:
     async def work(trace: JobTrace) -> None:
         with trace.section("first", ""):
-            trace.record(Course(""))
+            trace.checkpoint(Standing(0), now=True)
             raise Killed
 
     async def again() -> None:
@@ -312,6 +312,31 @@ def test_a_trace_of_which_nothing_is_journalled(tmp_path: Path) -> None:
     begin_and_die(tmp_path, work)
     trace = recovered(tmp_path)
     assert (trace.size, trace.course, trace.standing) == (0, None, None)
+
+
+def test_what_nobody_can_write_again_stays(tmp_path: Path) -> None:
+    async def work(trace: JobTrace) -> None:
+        trace.write(b"prompt? ")
+        trace.drain()
+        for number in range(3):
+            trace.note(f"note {number}")
+            trace.write(b"line\nnever whole")
+        trace.drain()
+        assert (tmp_path / "trace").read_bytes().endswith(b"never whole")
+
+    async def again() -> JobTrace:
+        trace = recovered(tmp_path)
+        trace.finish("the end")
+        return trace
+
+    begin_and_die(tmp_path, work)
+    journal = (tmp_path / "journal").read_bytes().splitlines(keepends=True)
+    (tmp_path / "journal").write_bytes(journal[0])
+    ledger = asyncio.run(again()).seal("nobody knows")
+    trace = (tmp_path / "trace").read_bytes()
+    assert text_of(trace, Stream.RUNNER) == b"note 0\nnote 1\nnote 2\nthe end\n"
+    assert text_of(trace, Stream.SCRIPT).startswith(b"prompt? line\n")
+    assert ledger.verdict == "unproven"
 
 
 def test_a_journal_that_says_something_else(tmp_path: Path) -> None:

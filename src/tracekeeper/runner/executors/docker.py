@@ -70,7 +70,8 @@ class DockerExecutor:
     `labels` are put on everything that is made, so that a later run can find what a crash left.
     `settings` are what a configuration file says, `owner` says whose the cache volumes are (the
     project, and one of the jobs that it runs at once). `grace` is the time in seconds that a
-    script has between SIGTERM and SIGKILL.
+    script has between SIGTERM and SIGKILL. `scratch` is a directory for files on their way, which
+    the caller removes, also after a crash.
     """
 
     name = "docker"
@@ -86,6 +87,7 @@ class DockerExecutor:
         settings: DockerSettings = DEFAULTS,
         owner: str = "",
         grace: float = GRACE,
+        scratch: Path | None = None,
     ) -> None:
         self._payload = payload
         self._variables = variables
@@ -95,6 +97,7 @@ class DockerExecutor:
         self._settings = settings
         self._owner = owner
         self._grace = grace
+        self._scratch = scratch
         self.doubt = ""
         """See `Executor.doubt`."""
         self.altered = ""
@@ -148,7 +151,7 @@ class DockerExecutor:
         """Unpack artifacts or a cache over the project directory."""
         from tracekeeper.workspace.unpack import extract
 
-        with tempfile.TemporaryDirectory(prefix="tracekeeper-") as directory:
+        with self._temporary() as directory:
             await asyncio.to_thread(extract, archive, Path(directory))
             await self._upload(advanced_in_thread(directory_tar(Path(directory), self.project_dir)))
 
@@ -231,7 +234,7 @@ class DockerExecutor:
         """Copies of the files, in a directory that is gone afterwards."""
         from tracekeeper.workspace.globs import literal_prefixes
 
-        with tempfile.TemporaryDirectory(prefix="tracekeeper-") as directory:
+        with self._temporary() as directory:
             for prefix in literal_prefixes(paths, self.project_dir):
                 await self._fetch(prefix, Path(directory))
             yield Path(directory)
@@ -329,6 +332,11 @@ class DockerExecutor:
             before = made + before
         await self._connected.containers.put_archive(self._container, "/", _after(before, archive))
         self._uploaded = True
+
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        if self._scratch is not None:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix="tracekeeper-", dir=self._scratch)
 
     async def _fetch(self, path: str, root: Path) -> None:
         """Copy what lies at `path` in the project to the same place below `root`."""
