@@ -10,7 +10,6 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import delete, label_filter
 from tracekeeper.engine.models import Created, Listed
 
-
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 

@@ -14,12 +14,10 @@ import pytest
 
 from tracekeeper.engine import containers, reading
 from tracekeeper.engine.client import Engine
-from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.tasks import first
 from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import ImageSpec, JobInfo, JobPayload, Step
-from tracekeeper.runner.executors.container import RESTARTED
 from tracekeeper.runner.executors.docker import DockerExecutor
 
 pytestmark = pytest.mark.docker
@@ -170,35 +168,6 @@ def test_output_is_exact_over_random_cuts(
     for seed in range(faults_seed, faults_seed + (FULL if faults_full else SAMPLE)):
         total += asyncio.run(one_job(seed))
     assert total, "no stream was cut: the suite tests nothing"
-
-
-@pytest.mark.parametrize("remembered", [True, False])
-def test_after_a_cut_an_engine_that_has_forgotten_is_in_doubt(
-    engine_url: str,
-    busybox: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    remembered: bool,
-) -> None:
-    async def remembers(_containers: Containers, _container: str) -> bool:
-        return remembered
-
-    async def main() -> None:
-        payload = JobPayload(1, "", JobInfo(1, "j", "test"), (), (), image=ImageSpec(busybox))
-        socket = tmp_path / "s.sock"
-        async with proxied(engine_url, socket, random.Random(1), once_at=500_000) as proxy:
-            url = f"unix://{socket}"
-            executor = DockerExecutor(payload, {}, host=Host(url), sources=NoSources(), labels={})
-            try:
-                await executor.prepare(Collected())
-                await executor.run(Step("script", (), 60), SCRIPT, Collected())
-            finally:
-                await executor.cleanup()
-        assert proxy.cuts
-        assert executor.doubt == ("" if remembered else RESTARTED)
-
-    monkeypatch.setattr(Containers, "remembers_start", remembers)
-    asyncio.run(main())
 
 
 def test_an_engine_remembers_what_it_started(

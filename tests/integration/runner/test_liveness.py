@@ -16,7 +16,7 @@ from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import Timeouts
 from tracekeeper.events import ConnectionBroke, ConnectionClosed, ConnectionEvent
 from tracekeeper.runner.executors import canary, container, dispatcher
-from tracekeeper.runner.executors.canary import RESTARTED
+from tracekeeper.runner.executors.canary import FORGOTTEN, RESTARTED
 from tracekeeper.runner.executors.container import ContainerRun, Ended, HostGone
 from tracekeeper.runner.executors.preview import UnfinishedLine
 
@@ -240,6 +240,30 @@ def test_an_engine_that_has_lost_the_canary_was_restarted(
         ended, heard = follow_script(network(proxy), QUIET, cut)
     assert ended.doubt == RESTARTED
     assert f"WARNING: {RESTARTED}" in heard.notes
+    assert heard.output == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_without_a_canary_the_memory_of_the_engine_counts(
+    follow_script: FollowScript,
+    engine_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    remembered: bool,
+) -> None:
+    async def remembers(_self: object, _container: str) -> bool:
+        return remembered
+
+    monkeypatch.setattr(canary, "FIRST", 60.0)
+    monkeypatch.setattr("tracekeeper.engine.containers.Containers.remembers_start", remembers)
+    with proxied(engine_url, tmp_path) as proxy:
+
+        async def cut(heard: Heard) -> None:
+            await until(lambda: heard.output)
+            proxy.cut_all()
+
+        ended, heard = follow_script(network(proxy), QUIET, cut)
+    assert ended.doubt == ("" if remembered else FORGOTTEN)
     assert heard.output == b"one\ntwo\n"
 
 

@@ -103,3 +103,21 @@ def test_but_it_hides_nothing_worse() -> None:
     viewer.__enter__()
     viewer.event(FINISHED, 0)
     viewer.__exit__(ValueError, ValueError("worse"), None)
+
+
+def test_what_grows_while_it_is_read_is_shown(attempt: Any) -> None:
+    """The announcement comes between the reading of a trace and the showing of it."""
+    trace = attempt.directory.trace
+    trace.write_bytes(b"first\n")
+    recorder = Recorder()
+
+    def grow(text: bytes) -> None:
+        Recorder.text(recorder, text)
+        if text == b"first\n":
+            trace.write_bytes(b"first\nsecond\n")
+            viewer.changed(attempt)
+
+    recorder.text = grow  # type: ignore[method-assign]
+    with Viewer(recorder) as viewer:
+        viewer.follow(attempt)
+        recorder.until(b"first\nsecond\n")
