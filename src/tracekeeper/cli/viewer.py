@@ -155,7 +155,8 @@ class Viewer:
         stale = [log for log in self._running.values() if log.stale]
         for log in stale:
             log.stale = False
-            log.stale |= _read(log)
+            if _read(log):  # it may have grown meanwhile: never store what was known before
+                log.stale = True
         return any(log.stale for log in stale)
 
     def _finish(self, job: int) -> None:
