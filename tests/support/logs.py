@@ -39,10 +39,10 @@ class KeptLogs:
         that our dispatcher ends a step with."""
         logs = [entries for entries in map(_entries, self._descriptors.values()) if entries]
         assert len(logs) <= 1, "several containers have written"
-        both = {"stdout": b"", "stderr": b""}
+        both: dict[str, list[str]] = {"stdout": [], "stderr": []}
         for entry in logs[0] if logs else []:
-            both[entry["stream"]] += entry["log"].encode()
-        return {name: MARKER.sub(b"", data) for name, data in both.items()}
+            both[entry["stream"]].append(entry["log"])
+        return {name: MARKER.sub(b"", "".join(texts).encode()) for name, texts in both.items()}
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL):

@@ -108,16 +108,17 @@ def test_but_it_hides_nothing_worse() -> None:
 def test_what_grows_while_it_is_read_is_shown(attempt: Any) -> None:
     """The announcement comes between the reading of a trace and the showing of it."""
     trace = attempt.directory.trace
-    trace.write_bytes(b"first")
+    first, second = b"1" * 40, b"2" * 40
+    trace.write_bytes(first)
     recorder = Recorder()
 
     def grow(text: bytes) -> None:
         Recorder.text(recorder, text)
-        if text == b"first":
-            trace.write_bytes(b"first, second")
+        if text == first:
+            trace.write_bytes(first + second)
             viewer.changed(attempt)
 
     recorder.text = grow  # type: ignore[method-assign]
     with Viewer(recorder) as viewer:
         viewer.follow(attempt)
-        recorder.until(b"first, second")
+        recorder.until(first + second)
