@@ -26,11 +26,12 @@ from tracekeeper.local.sources import WITHOUT_SOURCES, NoSources
 from tracekeeper.pipeline.pipeline import Job
 from tracekeeper.pipeline.variables import resolve
 from tracekeeper.protocol.payload import Dependency, JobPayload, Step
+from tracekeeper.runner.course import Course, Status
 from tracekeeper.runner.environment import Environment, environment
 from tracekeeper.runner.executors.base import Executor, Sources
 from tracekeeper.runner.executors.shell import ShellExecutor
 from tracekeeper.runner.files import JobFiles
-from tracekeeper.runner.job import Course, JobResult, JobRun, Status
+from tracekeeper.runner.job import JobResult, JobRun
 from tracekeeper.runner.output import JobTrace
 from tracekeeper.runner.script import script_text
 from tracekeeper.runner.spool import Spool

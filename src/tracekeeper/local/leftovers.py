@@ -17,7 +17,7 @@ from tracekeeper.engine.host import Host
 from tracekeeper.errors import EngineError, StorageError
 from tracekeeper.local.data import DataDirectory, JobDirectory, RunDirectory
 from tracekeeper.runner import processes
-from tracekeeper.runner.job import Course
+from tracekeeper.runner.course import Course
 from tracekeeper.runner.output import journalled
 from tracekeeper.workspace.trees import remove_tree
 

@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -21,12 +21,12 @@ from msgspec.structs import replace
 from tracekeeper.errors import JobError, StorageError, TracekeeperError
 from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner import defects, timeouts
+from tracekeeper.runner.course import Course, Outcome, Status
 from tracekeeper.runner.executors.base import Executor, StepResult
 from tracekeeper.runner.files import JobFiles
 from tracekeeper.runner.output import JobTrace
 from tracekeeper.trace.ledger import Ledger
 
-Status: TypeAlias = Literal["success", "failed", "canceled"]
 T = TypeVar("T")
 
 AGAIN = 60.0
@@ -53,33 +53,6 @@ class JobResult(msgspec.Struct, frozen=True):
     exit_code: int | None = None
     failure_reason: str = ""
     message: str = ""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How the job stands before its trace is closed."""
-
-    status: Status = "success"
-    exit_code: int | None = None
-    reason: str = ""
-    message: str = ""
-
-
-class Course(msgspec.Struct, frozen=True):
-    """How far a job has come, for a process that takes it up: the journal has it.
-
-    `step` is the step that was begun last, or about to be. `ended` is what has come to its end
-    last, and `outcome` how the job stood then, masked; `doubt` is why output may be missing,
-    `altered` where it was another one when it was read again. `began` and `step_began` are in
-    seconds since the epoch.
-    """
-
-    began: float = 0.0
-    step: str = ""
-    step_began: float = 0.0
-    ended: Literal["", "script", "after_script", "job"] = ""
-    outcome: Outcome = Outcome()
-    doubt: str = ""
-    altered: str = ""
 
 
 class JobRun:

@@ -21,8 +21,9 @@ from tracekeeper.protocol.payload import (
     Step,
 )
 from tracekeeper.runner import job
+from tracekeeper.runner.course import Course, Outcome, Status
 from tracekeeper.runner.executors.base import Output, StepResult
-from tracekeeper.runner.job import Course, JobResult, JobRun, Outcome, Status
+from tracekeeper.runner.job import JobResult, JobRun
 from tracekeeper.runner.output import JobTrace
 from tracekeeper.runner.spool import Spool
 from tracekeeper.trace.chain import Chain

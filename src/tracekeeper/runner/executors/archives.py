@@ -148,3 +148,16 @@ def _inside(name: str) -> PurePosixPath:
     if name.startswith("/") or ".." in parts:
         raise WorkspaceError(f"the engine's archive has an entry that leads out of it: {name!r}")
     return PurePosixPath(*parts[1:])
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """`data` as a stream."""
+    yield data
+
+
+async def after(before: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream of `before`, and then `chunks`."""
+    if before:
+        yield before
+    async for chunk in chunks:
+        yield chunk

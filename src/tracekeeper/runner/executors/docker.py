@@ -24,7 +24,13 @@ from tracekeeper.errors import EngineError, JobError
 from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner.docker.config import DEFAULTS, DockerSettings
 from tracekeeper.runner.executors import dispatcher
-from tracekeeper.runner.executors.archives import advanced_in_thread, directory_tar, extract_tar
+from tracekeeper.runner.executors.archives import (
+    advanced_in_thread,
+    after,
+    directory_tar,
+    extract_tar,
+    once,
+)
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
 from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
@@ -320,7 +326,7 @@ class DockerExecutor:
         if sent and sent[0] == script:
             return sent[1]
         nonce = secrets.token_hex(16)
-        await self._upload(_once(dispatcher.step_archive(script, nonce)))
+        await self._upload(once(dispatcher.step_archive(script, nonce)))
         return nonce
 
     async def _upload(self, archive: AsyncIterator[bytes], before: bytes = b"") -> None:
@@ -330,7 +336,7 @@ class DockerExecutor:
             caches = self._surroundings.volumes.caches if self._surroundings else ()
             made = dispatcher.first_members("/builds", self.project_dir, *caches)
             before = made + before
-        await self._connected.containers.put_archive(self._container, "/", _after(before, archive))
+        await self._connected.containers.put_archive(self._container, "/", after(before, archive))
         self._uploaded = True
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
@@ -411,14 +417,3 @@ def _gone(error: EngineRefused) -> Exception:
         "the job's container was removed while its script ran; its output is lost from there on",
         reason="runner_system_failure",
     )
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
-
-
-async def _after(before: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if before:
-        yield before
-    async for chunk in chunks:
-        yield chunk
