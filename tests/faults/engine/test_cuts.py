@@ -31,12 +31,12 @@ from tracekeeper.engine.host import Host, Tls
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(7200)]
 
-SAMPLE, FULL = 14, 500
+SAMPLE, FULL = 10, 500
 STREAMS_SAMPLE, STREAMS_FULL = 4, 60
 TRIES = 12
 """So many jobs may miss a planted bug."""
 SPAN = 600_000
-HUGE_SAMPLE, HUGE_FULL = 4_000_000, 100_000_000
+HUGE_SAMPLE, HUGE_FULL = 2_000_000, 100_000_000
 
 PLANTED = {
     "end of stream": """

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(3600)]
 
 Scene: TypeAlias = Literal["steady", "prompt", "ends"]
 
-SAMPLE = 4
+SAMPLE = 3
 ROUNDS = 3
 LINES = 3000
 
