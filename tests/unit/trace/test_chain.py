@@ -282,3 +282,14 @@ def test_no_output_is_in_a_checkpoint() -> None:
     chain.write(b"hunter2 and words\n", at=1)
     assert msgspec.json.encode(chain.checkpoint()).isascii()
     assert set(msgspec.json.encode(chain.checkpoint())) <= set(b"[]-,0123456789truefals")
+
+
+def test_a_tail_whose_chain_is_gone_counts_as_it_is() -> None:
+    chain = Chain(MASKS)
+    trace = chain.write(b"prompt? ", at=1) + chain.flush()
+    tail = b"\nwhatever\n"
+    chain.keep(tail)
+    trace += tail + chain.note("the end", 2)
+    assert text_of(trace, Stream.RUNNER) == b"the end\n"
+    assert (chain.recorded.bytes, chain.recorded.crc) == (len(trace), crc32(trace))
+    assert chain.recorded.bytes == chain.source.bytes + chain.changes.total

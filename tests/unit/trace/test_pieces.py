@@ -104,3 +104,11 @@ def test_others_go_on_where_nothing_waited() -> None:
     closed = Pieces()
     closed.restore(pieces.begun, open=pieces.open)
     assert closed.add(b" go on\n", stream=3, at=4) == pieces.add(b" go on\n", stream=3, at=4)
+
+
+def test_somebody_else_ends_the_line() -> None:
+    pieces = Pieces()
+    pieces.add(b"prompt? ", stream=1, at=1)
+    pieces.flush()
+    pieces.ended()
+    assert shown(pieces.add(b"yes\n", stream=1, at=9)) == [b"9 01O+yes", b""]
