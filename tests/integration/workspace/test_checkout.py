@@ -396,3 +396,21 @@ def test_a_file_that_shrinks_while_it_is_read(project: Path, tmp_path: Path) -> 
     os.truncate(tmp_path / "snapshot/big", 0)
     with pytest.raises(WorkspaceError, match="became shorter"):
         list(pieces)
+
+
+def test_a_snapshot_that_another_process_took(project: Path, git: Git, tmp_path: Path) -> None:
+    (project / "directory").mkdir(exist_ok=True)
+    (project / "directory/file").write_text("content")
+    (project / "directory/run").write_text("#!/bin/sh\n")
+    (project / "directory/run").chmod(0o755)
+    (project / "another link").symlink_to("directory")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "state")
+    taken = Snapshot.take(project, tmp_path / "snapshot")
+    reopened = Snapshot.reopen(tmp_path / "snapshot", taken.git_directories)
+    assert reopened.paths == taken.paths
+    assert sorted(reopened.entries, key=str) == sorted(taken.entries, key=str)
+    reopened.materialize(tmp_path / "copy")
+    assert answers(git, tmp_path / "copy") == answers(git, project)
+    with pytest.raises(StorageError, match="is gone"):
+        Snapshot.reopen(tmp_path / "none", ())
