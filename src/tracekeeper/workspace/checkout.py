@@ -235,9 +235,12 @@ def _entries(top: Path) -> Iterator[Entry]:
         for name in (*directories, *files):
             path = f"{place}/{name}"
             status = os.lstat(path)
+            relative = os.path.relpath(path, top)
+            if stat.S_ISDIR(status.st_mode):
+                yield Entry(relative, stat.S_IFDIR | 0o755)
+                continue
             target = os.readlink(path) if stat.S_ISLNK(status.st_mode) else ""
-            mode = stat.S_IFDIR | 0o755 if stat.S_ISDIR(status.st_mode) else status.st_mode
-            yield Entry(os.path.relpath(path, top), mode, status.st_mtime_ns, target)
+            yield Entry(relative, status.st_mode, status.st_mtime_ns, target)
 
 
 def _is_directory(path: str) -> bool:
