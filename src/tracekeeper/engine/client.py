@@ -8,12 +8,13 @@ the answer came, an idempotent request is sent once more over a fresh connection
 ever sent twice: what became of it is unknown, and only the caller knows how to find out.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,6 +31,7 @@ from tracekeeper.engine.http import (
     exchange,
 )
 from tracekeeper.engine.models import Version
+from tracekeeper.engine.tasks import end
 from tracekeeper.engine.transport import dialler, keepalive_of
 from tracekeeper.errors import EngineError
 
@@ -43,6 +45,9 @@ OLDEST, NEWEST = (1, 41), (1, 52)
 """The API versions that this client was written for."""
 
 _QUICK = Timeouts(answer=5.0, silence=5.0)
+QUESTION = 20.0
+"""Seconds without an answer after which an engine is asked, over a new connection, whether it is
+there: to make or start a container may take long."""
 _PROBE = Timeouts(answer=10.0, silence=10.0)
 
 T = TypeVar("T")
@@ -229,10 +234,26 @@ class Engine:
         self, connection: Connection, request: Request, timeouts: Timeouts | None = None
     ) -> Response:
         try:
-            return await exchange(connection, request, timeouts or self._timeouts)
+            if timeouts is not None:
+                return await exchange(connection, request, timeouts)
+            return await self._watched(exchange(connection, request, self._timeouts))
         except BaseException:
             connection.close()
             raise
+
+    async def _watched(self, exchanging: Coroutine[Any, Any, Response]) -> Response:
+        """Wait for an answer. An engine that lets us wait is asked whether it is there."""
+        task = asyncio.ensure_future(exchanging)
+        try:
+            while not (await asyncio.wait({task}, timeout=QUESTION))[0]:
+                try:
+                    await self.ping(probe=True)
+                except (ConnectionLost, EngineUnreachable) as error:
+                    if not task.done():
+                        raise ConnectionLost(f"no answer came, and {error.message}") from error
+            return task.result()
+        finally:
+            await end(task)
 
     def _kept(self) -> Connection | None:
         while self._idle:

@@ -229,7 +229,8 @@ def _failure(error: ssl.SSLError, hostname: str) -> TlsFailure:
     if _is_alert(error):
         return TlsFailure(
             f"{hostname} refused the TLS connection: {_reason(error)}",
-            hint="check the client's certificate: its CA, its dates, its purpose (clientAuth)",
+            hint="check our certificate: its CA, its dates, its purpose (clientAuth);"
+            " `tracekeeper engine check` says which",
         )
     return TlsFailure(f"TLS with {hostname} failed: {_reason(error)}")
 

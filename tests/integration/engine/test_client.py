@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tracekeeper.engine import client
 from tracekeeper.engine.client import Engine, agreed_version
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.host import Host
@@ -252,12 +253,31 @@ def test_nothing_else_is_sent_twice(play: Play) -> None:
 def test_a_connection_that_was_closed_meanwhile_is_not_used(play: Play) -> None:
     async def test(server: Server) -> None:
         async with await Engine.connect(server.url) as engine:
-            while engine._idle[0][0].usable:
+            while engine._idle and engine._idle[0][0].usable:
                 await asyncio.sleep(0)
             await engine.containers.start("x")
         assert len(server.requests) == 2
 
     play(test, [VERSION], [OK])
+
+
+def test_an_engine_that_lets_us_wait_is_asked_whether_it_is_there(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "QUESTION", 0.05)
+    monkeypatch.setattr(client, "_PROBE", Timeouts(answer=0.2, silence=0.2))
+
+    async def test(server: Server) -> None:
+        async with await Engine.connect(server.url) as engine:
+            with pytest.raises(ConnectionLost, match=r"no answer came, and .* said nothing"):
+                await engine.containers.start("x")
+        assert [request.split()[1] for request in server.requests[1:]] == [
+            b"/v1.46/containers/x/start",
+            b"/v1.46/_ping",
+            b"/v1.46/_ping",
+        ]
+
+    play(test, [VERSION, SILENT], [OK], [SILENT])
 
 
 def test_a_fresh_connection_that_breaks_is_lost(play: Play) -> None:
