@@ -26,6 +26,11 @@ PURE = (
     "protocol",
     "jobs",
     "trace",
+    *(
+        "engine/" + name
+        for name in ("chunked", "follow", "frames", "marker", "position", "reading")
+    ),
+    *("engine/" + name for name in ("references", "x509")),
     "net/incident",
     "runner/docker",
 )

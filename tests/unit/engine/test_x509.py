@@ -16,7 +16,10 @@ from tracekeeper.engine.x509 import CLIENT_AUTH, SERVER_AUTH, read_certificate
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-texts = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=60)
+LONGEST = 64  # bytes: RFC 5280, ub-common-name
+texts = st.text(
+    st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=60
+).filter(lambda text: len(text.encode()) <= LONGEST)
 labels = st.from_regex(r"[a-z][a-z0-9]{0,10}", fullmatch=True)
 dns = st.builds(".".join, st.lists(labels, min_size=1, max_size=4))
 addresses = st.ip_addresses().map(str)
