@@ -155,3 +155,13 @@ def test_which_host_it_is_for(names: list[str], host: str, covered: bool) -> Non
 )
 def test_what_its_key_is_for(uses: list[str] | None, client: bool) -> None:
     assert read_certificate(made(uses=uses)).allows(CLIENT_AUTH) is client
+
+
+def test_the_first_version_says_no_version() -> None:
+    der = made(subject=name("old"), names=alternatives(["a" * 60 + ".example"] * 2))
+    version = b"\xa0\x03\x02\x01\x02"
+    at = der.index(version)
+    assert der[:2] == der[4:6] == b"\x30\x82", "lengths of two bytes"
+    shorter = [(int.from_bytes(der[i : i + 2]) - len(version)).to_bytes(2) for i in (2, 6)]
+    old = b"\x30\x82" + shorter[0] + b"\x30\x82" + shorter[1] + der[8:at] + der[at + len(version) :]
+    assert read_certificate(old).subject == "old"
