@@ -32,6 +32,7 @@ class Heard:
         self.output = b""
         self.notes: list[str] = []
         self.events: list[ConnectionEvent] = []
+        self.output_at_breaks: list[bytes] = []
 
     def write(self, data: bytes, *, at: int | None = None) -> None:
         self.output += data
@@ -45,6 +46,8 @@ class Heard:
 
     def tell(self, event: ConnectionEvent) -> None:
         self.events.append(event)
+        if isinstance(event, ConnectionBroke):
+            self.output_at_breaks.append(self.output)
 
     @property
     def broke(self) -> list[ConnectionBroke]:
@@ -136,13 +139,15 @@ def test_an_engine_that_freezes_is_noticed_and_waited_for(
             await until(lambda: heard.output)
             proxy.pause()
             await until(lambda: heard.notes)
+            await asyncio.sleep(3)
             proxy.resume()
 
-        ended, heard = follow_script(network(proxy), "echo one; sleep 4; echo two", freeze)
+        ended, heard = follow_script(network(proxy), "echo one; sleep 3; echo two", freeze)
     assert (ended.doubt, ended.exit_status, heard.output) == ("", 0, b"one\ntwo\n")
     assert "waiting up to 300 s" in heard.notes[0]
     (broke,) = heard.broke
     assert broke.recovered
+    assert heard.output_at_breaks == [b"one\n"], "told where the output goes on"
     assert "and does not answer" in broke.cause
     assert broke.silent >= 0.6
 

@@ -208,12 +208,13 @@ class ContainerRun:
             self._story.mended()
         async for chunk in chunks:
             self._story.heard()
-            self._deliver(self._follow.feed(chunk))
+            pieces = self._follow.feed(chunk)
             if self._follow.short:
                 break
             if self._follow.settled:
                 self._backoff.reset()
-                self._story.mended()
+                self._story.mended()  # before what comes: it says at which byte that is
+            self._deliver(pieces)
         return _Reading.END
 
     async def _watch(self) -> _Reading:
