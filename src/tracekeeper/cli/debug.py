@@ -13,6 +13,7 @@ import click
 
 from tracekeeper.cli.options import complete_kept_job, data_option, data_path, directory_option
 from tracekeeper.cli.stdout import Stdout
+from tracekeeper.engine.errors import CommandNotStarted
 from tracekeeper.errors import UsageError
 from tracekeeper.local.data import DataDirectory
 
@@ -54,8 +55,9 @@ def command(
     \b
     Exit status:
       that of the shell or COMMAND;
-      1  the container or the engine cannot be had
-      2  there is no such container, or wrong usage
+      1         the container or the engine cannot be had
+      2         there is no such container, or wrong usage
+      126, 127  there is no such shell or COMMAND, or it cannot be executed
     """
     if remove and (command or shell):
         raise UsageError("--remove opens no shell: it cannot go with --shell or a command")
@@ -65,13 +67,19 @@ def command(
 
     kept = DataDirectory.find(data_path(directory, data))
     if remove:
-        asyncio.run(debug.remove_kept(kept, job, run=number or 0))
+        if shells := asyncio.run(debug.remove_kept(kept, job, run=number or 0)):
+            what = "a shell was" if shells == 1 else f"{shells} shells were"
+            click.echo(f"tracekeeper: {what} open in what is removed now", err=True)
         return 0
     target = debug.find_target(kept, job, run=number or 0)
     words = command or ((shell,) if shell else debug.SHELL)
     streams = _streams()
-    with _raw(streams):
-        return _until_signal(lambda: debug.debug(kept, target, words, streams))
+    try:
+        with _raw(streams):
+            return _until_signal(lambda: debug.debug(kept, target, words, streams))
+    except CommandNotStarted as error:
+        click.echo(f"tracekeeper: {error.message}", err=True)
+        return error.exit_code
 
 
 def _streams() -> "Streams":

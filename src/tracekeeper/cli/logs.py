@@ -11,7 +11,7 @@ from tracekeeper.cli.connections import health
 from tracekeeper.cli.escapes import EscapeFilter
 from tracekeeper.cli.options import complete_kept_job, data_option, data_path, directory_option
 from tracekeeper.cli.stdout import Stdout
-from tracekeeper.cli.terminal import stdout_palette, wants_colour
+from tracekeeper.cli.terminal import Palette, stdout_palette, wants_colour
 from tracekeeper.errors import UsageError
 from tracekeeper.local.data import DataDirectory
 from tracekeeper.local.feed import TraceText
@@ -25,7 +25,7 @@ from tracekeeper.local.logs import POLL, KeptLog, followed_logs, kept_logs
 @click.option(
     "--run", "number", type=click.IntRange(1), metavar="N", help="Which run (default: the newest)."
 )
-@click.option("--follow", is_flag=True, help="Go on until the job, or the run, has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job, or the run, has ended.")
 @click.option(
     "--raw", is_flag=True, help="Byte by byte as written: section marks, control sequences."
 )
@@ -72,8 +72,7 @@ def command(
             title = f"── {log.name} (run {log.run.number}) ──"
             click.echo(stdout_palette()(title, "bold"))
         _print_log(log, follow=follow, raw=raw, timestamps=timestamps)
-    for line in health(event for log in shown for event in log.connections()):
-        click.echo(f"tracekeeper: {line[:1].lower()}{line[1:]}", err=True)
+    _print_health(shown)
     return 0
 
 
@@ -97,12 +96,30 @@ def _print_log(log: KeptLog, *, follow: bool, raw: bool, timestamps: bool) -> No
     _remark(log)
 
 
+def _print_health(logs: Sequence[KeptLog]) -> None:
+    """How the connections fared. Not on stdout, which holds the logs and nothing else."""
+    palette = Palette(wants_colour(sys.stderr))
+    for line in health(event for log in logs for event in log.connections()):
+        click.echo(palette(line, "dim"), err=True)
+
+
 def _remark(log: KeptLog) -> None:
     """Say so if the log that was shown has no end."""
     if log.grows():
         click.echo(f"tracekeeper: {log.name} still runs; --follow shows the rest", err=True)
     elif not log.closed:
-        click.echo(f"tracekeeper: run {log.run.number} was killed; its log ends here", err=True)
+        click.echo(f"tracekeeper: run {log.run.number} was killed; {_after_kill(log)}", err=True)
+
+
+def _after_kill(log: KeptLog) -> str:
+    """Where the rest of a log is whose run was killed."""
+    from tracekeeper.local.leftovers import is_followed
+
+    if not log.run.record.exists():
+        return "its log ends here"
+    if is_followed(log.directory):
+        return "its container may have gone on: `tracekeeper run --resume` fetches the rest"
+    return "its log ends here; `tracekeeper run --resume` goes on with the run"
 
 
 def _print_ledgers(logs: Sequence[KeptLog]) -> int:

@@ -4,7 +4,8 @@ EngineError
 ├── EngineUnreachable   no connection could be made; nothing was asked
 │   └── TlsFailure      a certificate, a key or a version of TLS stands in the way
 ├── ConnectionLost      a connection broke, or fell silent, before the answer was complete
-└── EngineRefused       the engine answered with an error: its status and its own message
+├── EngineRefused       the engine answered with an error: its status and its own message
+└── CommandNotStarted   an exec's command could not be started: the runtime's reason
 """
 
 from tracekeeper.errors import EngineError
@@ -37,3 +38,14 @@ class EngineRefused(EngineError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+class CommandNotStarted(EngineError):
+    """There is no such command in the container, or it cannot be executed. `exit_code` is what the
+    engine gives it: 126, or 127 where it is not there and the engine tells that apart."""
+
+    code = "engine_command"
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from urllib.parse import quote
 
 from tracekeeper.engine.client import Engine
+from tracekeeper.engine.errors import CommandNotStarted
 from tracekeeper.engine.frames import STDOUT, Frame, FrameDecoder
 from tracekeeper.engine.http import UPGRADE, Response
 from tracekeeper.engine.models import Created, ExecState
@@ -18,6 +19,8 @@ from tracekeeper.engine.models import Created, ExecState
 NO_DETACH_KEYS = "ctrl-^,ctrl-_,ctrl-^,ctrl-_,ctrl-^,ctrl-_"
 """The engine keeps keys back that may begin its sequence for detaching. That is Ctrl-P unless
 something else is named, and it cannot be turned off: so let it be something that nobody types."""
+NOT_STARTED = b"OCI runtime exec failed: "
+"""With these words the engine tells that a command could not be started, on its stdout."""
 POLL = 0.02
 """Seconds between questions for an exit status: the output may end a moment before the command."""
 
@@ -95,6 +98,20 @@ class Execs:
     async def inspect(self, exec_id: str) -> ExecState:
         """How it is."""
         return await self._engine.call("GET", f"/exec/{exec_id}/json", ExecState)
+
+    async def check_started(self, exec_id: str, said: bytes) -> None:
+        """Raises CommandNotStarted if the output `said` is the engine's own, who could not start
+        the command; a command may say the same."""
+        if not said.startswith(NOT_STARTED):
+            return
+        state = await self.inspect(exec_id)
+        if state.pid or state.running or not state.exit_code:
+            return
+        why = said.removeprefix(NOT_STARTED).decode("utf-8", "replace").strip()
+        why = why.rpartition("unable to start container process: ")[2].removesuffix(": unknown")
+        raise CommandNotStarted(
+            f"the command could not be started: {why}", exit_code=state.exit_code
+        )
 
     async def exit_code(self, exec_id: str) -> int:
         """Its exit status, once its output has ended: there is no way to be told."""

@@ -119,3 +119,4 @@ class ExecState(msgspec.Struct, frozen=True, rename="pascal"):
 
     running: bool
     exit_code: int | None = None
+    pid: int = 0

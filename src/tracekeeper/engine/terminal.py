@@ -23,13 +23,14 @@ async def join_streams(
     """Start an exec, join it to `stdin` and `show`, and wait for its end: its exit status.
 
     `terminal` is the descriptor of our terminal if the exec has one: the size of the one becomes
-    that of the other, now and whenever it changes. Raises EngineError.
+    that of the other, now and whenever it changes. Raises EngineError, CommandNotStarted.
     """
     async with execs.start(exec_id, tty=terminal is not None) as running:
         tasks = [] if terminal is None else [_start_resizing(execs, exec_id, terminal)]
         _start_pumping(stdin, running)
         try:
             async for stream, data in running.output():
+                await execs.check_started(exec_id, data)
                 show(stream, data)
         finally:
             await end(*tasks)

@@ -7,6 +7,7 @@ it is given one more step, which waits, and the shell is an exec beside it.
 import secrets
 import shlex
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tracekeeper.engine.models import Container
 from tracekeeper.engine.terminal import Show, join_streams
 from tracekeeper.errors import EngineError, UsageError
 from tracekeeper.local.data import DataDirectory
+from tracekeeper.local.leftovers import is_followed
 from tracekeeper.local.logs import KeptLog, kept_logs, logs_of
 from tracekeeper.runner.executors import dispatcher
 from tracekeeper.runner.executors.leftovers import (
@@ -38,12 +40,8 @@ class Target(msgspec.Struct, frozen=True):
 
     log: KeptLog
     host: Host
-    is_kept: bool
-
-    @property
-    def job_id(self) -> int:
-        """The job's CI_JOB_ID."""
-        return self.log.directory.job_id
+    state: Literal["kept", "running", "killed"]
+    """*killed*: the run is gone and has left the container."""
 
 
 class Streams(msgspec.Struct, frozen=True):
@@ -67,23 +65,29 @@ def find_target(data: DataDirectory, job: str, *, run: int = 0) -> Target:
             return found[0]
     raise UsageError(
         f"'{job}' does not run in a container now, and none of it is kept",
-        hint="`tracekeeper run --keep-containers failed` keeps the containers of failed jobs",
+        hint="`tracekeeper run --keep-containers failed` keeps the containers of failed jobs;"
+        " those of the shell executor have none",
     )
 
 
 def _targets(logs: Sequence[KeptLog]) -> Iterator[Target]:
     for log in logs:
         if (host := log.directory.kept) is not None:
-            yield Target(log, host, is_kept=True)
-        elif log.grows() and (host := log.run.engine) is not None:
-            yield Target(log, host, is_kept=False)
+            yield Target(log, host, "kept")
+        elif (host := log.run.engine) is None:
+            continue
+        elif log.grows():
+            yield Target(log, host, "running")
+        elif is_followed(log.directory):
+            yield Target(log, host, "killed")
 
 
 async def debug(
     data: DataDirectory, target: Target, command: Sequence[str], streams: Streams
 ) -> int:
     """Run `command` in the job's container, with its environment, in its project directory; the
-    exit status. Raises UsageError where the container is not to be had, EngineError."""
+    exit status. Raises UsageError where the container is not to be had, CommandNotStarted where
+    it lacks `command`, EngineError."""
     async with await Engine.connect(_patient(target.host, streams)) as engine:
         container = await _container(engine, data, target)
         if not container.state.running:
@@ -91,29 +95,29 @@ async def debug(
         try:
             return await _run(engine, container, command, streams)
         finally:
-            if target.is_kept:
+            if target.state == "kept":
                 await _let_go(engine, container)
 
 
 async def remove_kept(data: DataDirectory, job: str, *, run: int = 0) -> int:
-    """Remove all that is kept of `job` in one run or in all; how many jobs that were.
+    """Remove all that is kept of `job` in one run or in all; how many shells end with it.
 
     Raises UsageError where nothing is, EngineError.
     """
     kept_logs(data, job=job, run=run)
     runs = [data.run(run)] if run else data.runs()
     found = [log for directory in runs for log in logs_of(directory, job, every_attempt=True)]
-    removed = 0
-    for directory in (log.directory for log in found):
-        if (host := directory.kept) is None:
-            continue
+    kept = [(log.directory, host) for log in found if (host := log.directory.kept) is not None]
+    if not kept:
+        raise UsageError(f"nothing of '{job}' is kept")
+    shells = 0
+    for directory, host in kept:
         async with await Engine.connect(host) as engine:
+            for container in await engine.containers.list(*_labels(data, directory.job_id)):
+                shells += len((await engine.containers.inspect(container.id)).exec_ids or ())
             await remove_job(engine, data.id, directory.job_id)
         directory.forget_kept()
-        removed += 1
-    if not removed:
-        raise UsageError(f"nothing of '{job}' is kept")
-    return removed
+    return shells
 
 
 def _patient(host: Host, streams: Streams) -> Host:
@@ -126,12 +130,13 @@ def _patient(host: Host, streams: Streams) -> Host:
 
 
 async def _container(engine: Engine, data: DataDirectory, target: Target) -> Container:
-    labels = {DATA_LABEL: data.id, JOB_LABEL: str(target.job_id), ROLE_LABEL: "job"}
-    found = await engine.containers.list(*(f"{key}={value}" for key, value in labels.items()))
+    found = await engine.containers.list(*_labels(data, target.log.directory.job_id))
     if found:
         return await engine.containers.inspect(found[0].id)
     name, url = target.log.name, engine.url
-    if target.is_kept:
+    if target.state == "killed":
+        raise UsageError(f"the container of '{name}' is not there any more", hint=_take_up(target))
+    if target.state == "kept":
         raise UsageError(
             f"the container of '{name}' was kept at {url}, and is not there any more",
             hint=f"`tracekeeper debug --remove {shlex.quote(name)}` forgets it",
@@ -142,9 +147,19 @@ async def _container(engine: Engine, data: DataDirectory, target: Target) -> Con
     )
 
 
+def _labels(data: DataDirectory, job_id: int) -> list[str]:
+    """Those of the container in which the job's scripts run."""
+    labels = {DATA_LABEL: data.id, JOB_LABEL: str(job_id), ROLE_LABEL: "job"}
+    return [f"{key}={value}" for key, value in labels.items()]
+
+
 async def _hold(engine: Engine, container: Container, target: Target) -> None:
     """Start a kept container again, to be there and nothing else."""
-    if not target.is_kept:
+    if target.state == "killed":
+        raise UsageError(
+            f"the container of '{target.log.name}' has ended meanwhile", hint=_take_up(target)
+        )
+    if target.state == "running":
         raise UsageError(
             f"the container of '{target.log.name}' does not run now: its job is between two steps",
             hint="try again in a moment",
@@ -157,6 +172,10 @@ async def _hold(engine: Engine, container: Container, target: Target) -> None:
         raise EngineError(
             f"the kept container of '{target.log.name}' cannot be started: {error.reason}"
         ) from error
+
+
+def _take_up(target: Target) -> str:
+    return f"run {target.log.run.number} was killed: `tracekeeper run --resume` takes it up"
 
 
 async def _run(

@@ -133,6 +133,50 @@ def test_a_running_job(jobs: Jobs) -> None:
     assert b"none of it is kept" in jobs.debug("runs").stderr
 
 
+def test_a_command_that_is_not_there(jobs: Jobs) -> None:
+    """The engine tells that on the command's stdout, where it is not what a command wrote."""
+    jobs.keep("job")
+    for arguments in (("--", "nosuch"), ("--shell", "nosuch")):
+        answer = jobs.debug("job", *arguments)
+        assert answer.stdout == b""
+        assert answer.stderr == (
+            b'tracekeeper: the command could not be started: exec: "nosuch":'
+            b" executable file not found in $PATH\n"
+        )
+        assert answer.returncode in (126, 127)
+    assert b'"/etc/passwd": permission denied' in jobs.debug("job", "--", "/etc/passwd").stderr
+    same = jobs.debug("job", "--", "sh", "-c", "echo OCI runtime exec failed: mine; exit 126")
+    assert (same.stdout, same.stderr) == (b"OCI runtime exec failed: mine\n", b"")
+    assert same.returncode == 126
+    assert jobs.states == ["exited", "running"]
+
+
+def test_a_container_that_a_killed_run_has_left(jobs: Jobs, engine_api: Callable[..., Any]) -> None:
+    run = jobs.project.start("run", "runs")
+    jobs.project.shell("until grep -qs begun .tracekeeper/runs/1/jobs/*/trace; do sleep 0.05; done")
+    run.kill()
+    run.wait(TIME_LIMIT)
+    log = jobs.project.tracekeeper("logs", "--follow", "runs")
+    assert log.stderr == (
+        b"tracekeeper: run 1 was killed; its container may have gone on:"
+        b" `tracekeeper run --resume` fetches the rest\n"
+    )
+    assert jobs.debug("runs", "--", "pwd").stdout == b"/builds/project\n"
+    assert jobs.states == ["running"]  # it is no kept one, which ends with its last shell
+    (container,) = jobs.made("containers")
+    engine_api("POST", f"/containers/{container['Id']}/kill")
+    hint = b"\n  run 1 was killed: `tracekeeper run --resume` takes it up\n"
+    assert jobs.debug("runs").stderr == (
+        b"tracekeeper: the container of 'runs' has ended meanwhile" + hint
+    )
+    engine_api("DELETE", f"/containers/{container['Id']}?v=1")
+    assert jobs.debug("runs").stderr == (
+        b"tracekeeper: the container of 'runs' is not there any more" + hint
+    )
+    assert jobs.project.tracekeeper("run", "--resume").returncode == 1
+    assert b"none of it is kept" in jobs.debug("runs").stderr
+
+
 def test_much_through_a_pipe(jobs: Jobs) -> None:
     jobs.keep("job")
     data = os.urandom(1_000_000)
@@ -171,6 +215,24 @@ def test_several_shells_share_a_kept_container(jobs: Jobs) -> None:
     assert jobs.states == ["exited", "running"]
 
 
+def test_removing_tells_of_an_open_shell(jobs: Jobs) -> None:
+    jobs.keep("many 1/2")
+    with subprocess.Popen(
+        [PROGRAM, "debug", "many 1/2"],
+        cwd=jobs.project.path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write(b"echo ready\n")
+        shell.stdin.flush()
+        assert shell.stdout.readline() == b"ready\n"
+        removed = jobs.debug("--remove", "many 1/2")
+        assert removed.stderr == b"tracekeeper: a shell was open in what is removed now\n"
+    assert jobs.states == []
+
+
 def test_every_attempt_is_kept_and_removed(jobs: Jobs) -> None:
     jobs.project.write(PIPELINE.format(image="busybox").replace("[exit 1]", "[exit 1], retry: 1"))
     jobs.keep("many")
@@ -184,7 +246,8 @@ def test_every_attempt_is_kept_and_removed(jobs: Jobs) -> None:
 
 def test_what_cannot_be(jobs: Jobs) -> None:
     assert b"nothing is kept in" in jobs.debug("job").stderr
-    jobs.project.tracekeeper("run", "-e", "shell", "good")
+    ran = jobs.project.tracekeeper("run", "-e", "shell", "--keep-containers", "failed", "good")
+    assert b"warning: --keep-containers has no effect: jobs of the shell executor" in ran.stderr
     for arguments, sentence in (
         (("jop",), b"there is no log of 'jop'"),
         (("good",), b"'good' does not run in a container now, and none of it is kept"),

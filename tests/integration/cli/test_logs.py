@@ -156,14 +156,19 @@ def test_a_killed_runs_log_is_shown_as_far_as_it_goes(project: Any) -> None:
     project.shell("until grep -qs before .tracekeeper/runs/1/jobs/1-a/trace; do sleep 0.05; done")
     run.kill()
     run.wait()
-    for options in ((), ("--follow",)):
+    for options in ((), ("-f",)):
         result = project.tracekeeper("logs", "a", *options)
         assert b"\nbefore\n" in result.stdout
-        assert result.stderr == b"tracekeeper: run 1 was killed; its log ends here\n"
+        assert result.stderr == (
+            b"tracekeeper: run 1 was killed; its log ends here;"
+            b" `tracekeeper run --resume` goes on with the run\n"
+        )
     ledger = project.tracekeeper("logs", "a", "--ledger")
     assert b"was never closed: its run was killed" in ledger.stdout
     project.write("a: {script: [echo]}\n")
     project.tracekeeper("run")  # cleans up
+    result = project.tracekeeper("logs", "a", "--run", "1")
+    assert result.stderr == b"tracekeeper: run 1 was killed; its log ends here\n"
 
 
 def test_the_ledger_names_the_hop_where_a_log_was_altered(project: Any) -> None:
