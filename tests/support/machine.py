@@ -194,9 +194,14 @@ class Machine:
         ]
 
     def wipe(self) -> None:
-        """Remove all containers."""
+        """Remove all containers, networks and volumes but the daemon's own."""
         for container in self.api("GET", "/containers/json?all=1"):
             self.api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+        for network in self.api("GET", "/networks"):
+            if network["Name"] not in _OWN_NETWORKS:
+                self.api("DELETE", f"/networks/{network['Id']}")
+        for volume in self.api("GET", "/volumes")["Volumes"] or []:
+            self.api("DELETE", f"/volumes/{volume['Name']}")
 
     @property
     def _init_pid(self) -> int:

@@ -25,10 +25,16 @@ def tls(certificates: Path) -> Tls:
 
 
 @pytest.fixture(scope="session")
-def shared(certificates: Path) -> Iterator[Machine]:
-    """A machine whose daemon keeps running."""
+def _shared(certificates: Path) -> Iterator[Machine]:
     with machine.started(tls=certificates) as started:
         yield started
+
+
+@pytest.fixture
+def shared(_shared: Machine) -> Iterator[Machine]:
+    """A machine whose daemon keeps running. What a test leaves there troubles no other test."""
+    yield _shared
+    _shared.wipe()
 
 
 @pytest.fixture

@@ -112,9 +112,9 @@ async def exchanged(connection: Connection, data: bytes) -> bytes:
 
 
 @pytest.mark.docker
-def test_an_engine(ssh: SshServer, busybox: str) -> None:
+def test_an_engine(ssh: SshServer, engine_url: str, busybox: str) -> None:
     async def main() -> None:
-        async with await Engine.connect("ssh://box") as engine:
+        async with await Engine.connect(f"ssh://box{engine_url.removeprefix('unix://')}") as engine:
             await asyncio.gather(*(engine.ping() for _ in range(20)))
             command = ["/bin/busybox", "sh", "-c", "exit 7"]
             made = await engine.containers.create({"Image": busybox, "Cmd": command})
@@ -130,9 +130,10 @@ def test_an_engine(ssh: SshServer, busybox: str) -> None:
 
 
 @pytest.mark.docker
-def test_an_address_without_an_alias(ssh: SshServer) -> None:
+def test_an_address_without_an_alias(ssh: SshServer, engine_url: str) -> None:
     async def main() -> None:
-        url = f"ssh://127.0.0.1:{ssh.port}/var/run/docker.sock"
+        path = engine_url.removeprefix("unix://")
+        url = f"ssh://127.0.0.1:{ssh.port}{path}"
         (await Engine.connect(url)).close()
 
     asyncio.run(main())
