@@ -119,7 +119,7 @@ def _only_row(results: list[Result]) -> list[Result]:
     rows = [result for result in results if result.case.live]
     if len(rows) > 1:
         raise UsageError(
-            f"--explain shows one row, and these are {len(rows)}",
+            f"--explain shows one row, and {len(rows)} are chosen (live traces apart)",
             hint="choose one: --executor tls --client none --variant drop --sleep 601",
         )
     return rows

@@ -7,7 +7,13 @@ from tracekeeper.cli.incident_words import EXECUTORS, VARIANTS, titles, told
 from tracekeeper.net.incident.matrix import Result, Setting
 from tracekeeper.net.incident.timeline import Event
 
+LEFT_OUT = {
+    "unix": "",
+    "tcp": "; of TCP's handshake only the SYN is shown",
+    "tls": "; of the handshakes of TCP and TLS only the SYN is shown",
+}
 ARROWS = {"client": "client → engine", "engine": "client ← engine", "firewall": "firewall"}
+WAITS = f"{'…':>11}  nothing more is sent: the client waits for ever"
 FIRST, LAST = 4, 2
 """What is shown of a long row of keepalives."""
 
@@ -20,7 +26,16 @@ def course(result: Result, setting: Setting) -> str:
         title += f"; firewall: forgets after {setting.idle} s, {VARIANTS[case.variant]} then"
     end = told(outcome.ending, outcome.breaks, lost=result.lost)
     had = f"{len(outcome.received)} of {len(outcome.log)} bytes reached the client"
-    lines = [f"{title}; sleep {case.sleep}", "", *_lines(outcome.events), "", f"{end}: {had}."]
+    waits = [WAITS] if outcome.ending == "open" else []
+    lines = [
+        f"{title}; sleep {case.sleep}",
+        f"Seconds since the job's start{LEFT_OUT[case.executor]}.",
+        "",
+        *_lines(outcome.events),
+        *waits,
+        "",
+        f"{end}: {had}.",
+    ]
     return "\n".join(lines)
 
 
@@ -38,6 +53,8 @@ def _is_routine(event: Event) -> bool:
 
 
 def _line(event: Event) -> str:
+    if event.kind == "timed_out":
+        return f"{event.at / 1000:11.3f}  {event.origin:15}  gives the connection up (ETIMEDOUT)"
     size = f", {event.size} bytes" if event.size else ""
     fate = f"  {event.fate} by the firewall" if event.fate else ""
     return f"{event.at / 1000:11.3f}  {ARROWS[event.origin]:15}  {event.kind}{size}{fate}"

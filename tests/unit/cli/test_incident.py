@@ -87,12 +87,21 @@ def test_one_row_packet_by_packet() -> None:
         "Engine by TLS; client: no keepalive; firewall: forgets after 600 s, drops then; sleep 601"
     )
     assert lines[0] == title
-    assert lines[5:8] == [
+    assert lines[1] == (
+        "Seconds since the job's start; of the handshakes of TCP and TLS only the SYN is shown."
+    )
+    assert lines[6:9] == [
         "    600.002  firewall         forgotten",
         "    601.000  client ← engine  data, 13 bytes  dropped by the firewall",
         "    601.000  client ← engine  data, 29 bytes  dropped by the firewall",
     ]
-    assert lines[-1] == "LOST, never told: 29 of 71 bytes reached the client."
+    assert lines[-5:] == [
+        "    653.224  client ← engine  retransmission, 13 bytes  dropped by the firewall",
+        "    705.448  engine           gives the connection up (ETIMEDOUT)",
+        "          …  nothing more is sent: the client waits for ever",
+        "",
+        "LOST, never told: 29 of 71 bytes reached the client.",
+    ]
 
 
 def test_a_long_row_of_keepalives_is_cut_short() -> None:
@@ -108,7 +117,19 @@ def test_a_unix_socket_has_no_firewall() -> None:
     text = printed(
         "--explain", "--executor", "unix", "--client", "none", "--variant", "drop", "--sleep", "601"
     )
-    assert text.startswith("Engine by UNIX socket; client: no keepalive; sleep 601\n")
+    assert (
+        text
+        == """\
+Engine by UNIX socket; client: no keepalive; sleep 601
+Seconds since the job's start.
+
+      0.000  client ← engine  data, 29 bytes
+    601.000  client ← engine  data, 13 bytes
+    601.000  client ← engine  data, 29 bytes
+
+complete: 71 of 71 bytes reached the client.
+"""
+    )
 
 
 def test_json_has_every_row_and_what_must_meet() -> None:
@@ -140,7 +161,7 @@ def test_json_has_every_row_and_what_must_meet() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--explain",), "--explain shows one row, and these are 90"),
+        (("--explain",), "--explain shows one row, and 90 are chosen (live traces apart)"),
         (("--real", "--explain", *ROW), "--real measures a real engine"),
         (("--real", "--daemon-keepalive", "15"), "--real measures a real engine"),
         (("--sleep", "0"), "invalid value for '--sleep'"),

@@ -46,6 +46,18 @@ def test_without_a_script_it_is_the_logs_end(tmp_path: Path, chain: Chain) -> No
     assert last_words(trace, 9, P, colour=False) == b"| Preparing\n| no such image\n"
 
 
+def test_the_result_is_not_repeated(tmp_path: Path, chain: Chain) -> None:
+    trace = tmp_path / "trace"
+    result = "\x1b[31;1mERROR: Job failed: no such image\x1b[0;m"
+    alike = chain.note(f"{result}\nPulling", AT)  # a job may run us
+    end = chain.note(result, AT) + chain.finish(AT)
+    trace.write_bytes(alike + end)
+    assert last_words(trace, 1, P, colour=False) == b"| Pulling\n"
+    assert last_words(trace, 9, P, colour=False).count(b"ERROR") == 1
+    trace.write_bytes(end)
+    assert last_words(trace, 9, P, colour=False) == b""
+
+
 def test_a_script_that_did_not_end(tmp_path: Path, chain: Chain) -> None:
     trace = write(tmp_path / "trace", chain, b"one\n", ended=False)
     assert last_words(trace, 9, P, colour=False) == b"| one\n"

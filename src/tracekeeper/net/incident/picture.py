@@ -18,6 +18,8 @@ IDLE, SLEEP, END = 600, 700, 770
 WIDTH, HEIGHT = 880, 366
 LEFT, RIGHT = 32, 848
 TOP, LANE, AXIS = 132, 118, 298
+CROSS = 8
+"""How wide the sign of a lost packet is; those that would overlap are one, with their number."""
 """Where the first lane's line is, how far below it the next one, and where the axis is."""
 
 _AFTER = f"after {IDLE // 60} quiet minutes"
@@ -51,7 +53,7 @@ def svg() -> str:
     losing, keeping = _play("30s"), _play("ours")
     parts = [
         _text(LEFT, 36, f"The same job twice, behind a firewall that forgets {_AFTER}", "title"),
-        _text(LEFT, 60, f'date; sleep {SLEEP}; echo "Hello world!"; date', "mono dim"),
+        _text(LEFT, 60, f'date; sleep {SLEEP}; echo "Hello world!"; date; exit 1', "mono dim"),
         *_lane(TOP, "As in the incident: no keepalive over TLS", losing),
         *_lane(TOP + LANE, "Tracekeeper: a keepalive every 15 s, set before TLS", keeping),
         *_axis(AXIS),
@@ -86,7 +88,9 @@ def _lane(y: int, who: str, outcome: Outcome) -> Iterator[str]:
     yield from _silence(y, outcome.events)
     yield f'<path class="line" d="M{LEFT} {y}H{RIGHT}"/>'
     for event in outcome.events:
-        yield from _mark(y, event)
+        if not event.fate:
+            yield from _mark(y, event)
+    yield from _crosses(y, [_x(event.at) for event in outcome.events if event.fate])
 
 
 def _silence(y: int, events: Sequence[Event]) -> Iterator[str]:
@@ -108,14 +112,22 @@ def _silence(y: int, events: Sequence[Event]) -> Iterator[str]:
 def _mark(y: int, event: Event) -> Iterator[str]:
     """A packet on the line: what the client sends stands above it, what the engine sends below."""
     x = _x(event.at)
-    if event.fate:
-        yield f'<path class="lost" d="M{x - 4:.1f} {y - 4}l8 8m0 -8l-8 8"/>'
-    elif event.kind == "data":
+    if event.kind == "data":
         height = 4 * log2(event.size)
         yield f'<path class="data" d="M{x} {y - height / 2:.1f}v{height:.1f}"/>'
     elif event.kind in ("keepalive", "keepalive_ack"):
         side = -5 if event.origin == "client" else 5
         yield f'<circle class="keepalive" cx="{x}" cy="{y + side}" r="2.6"/>'
+
+
+def _crosses(y: int, places: Sequence[float]) -> Iterator[str]:
+    """What the firewall lets vanish."""
+    while places:
+        near = [x for x in places if x - places[0] < CROSS]
+        x, places = near[0], places[len(near) :]
+        yield f'<path class="lost" d="M{x - 4:.1f} {y - 4}l8 8m0 -8l-8 8"/>'
+        if len(near) > 1:
+            yield _text(x, y - 10, f"{len(near)}×", "bad", anchor="middle")
 
 
 def _axis(y: int) -> Iterator[str]:

@@ -12,12 +12,13 @@ Fate: TypeAlias = Literal["", "dropped", "rejected"]
 class Event(msgspec.Struct, frozen=True):
     """Something `origin` did `at` milliseconds after the job's start.
 
-    `kind` is that of a segment, *syn* for a new connection, or *forgotten* when the firewall
-    forgets the connection. `size` is the payload; `fate` is what the firewall made of the packet.
+    `kind` is that of a segment, *syn* for a new connection, *forgotten* when the firewall forgets
+    the connection, or *timed_out* when an endpoint gives it up. `size` is the payload; `fate` is
+    what the firewall made of the packet.
     """
 
     at: int
-    kind: Kind | Literal["syn", "forgotten"]
+    kind: Kind | Literal["syn", "forgotten", "timed_out"]
     origin: Side | Literal["firewall"]
     size: int = 0
     fate: Fate = ""

@@ -58,7 +58,14 @@ class Wire:
             self._events.append(Event(now, "forgotten", "firewall"))
         else:
             side = "client" if self.client.deadline == now else "engine"
-            self.send(now, side, self._end(side).tick(now))
+            self._tick(now, side)
+
+    def _tick(self, now: int, side: Side) -> None:
+        end = self._end(side)
+        segments = end.tick(now)
+        if end.failure:
+            self._events.append(Event(now, "timed_out", side))
+        self.send(now, side, segments)
 
     def send(self, now: int, origin: Side, segments: list[Segment]) -> None:
         """Put segments from `origin` on the wire."""
