@@ -243,6 +243,7 @@ class Attempt:
                 marker=f"{context.marker}/{self.id}",
             )
         from tracekeeper.runner.docker.config import DEFAULTS
+        from tracekeeper.runner.docker.volumes import Owner
         from tracekeeper.runner.executors.docker import DockerExecutor
         from tracekeeper.runner.executors.leftovers import DATA_LABEL, JOB_LABEL, RUN_LABEL
 
@@ -253,7 +254,7 @@ class Attempt:
             host=context.host,
             sources=self._sources(),
             settings=context.docker or DEFAULTS,
-            owner=f"{context.data.id}/{self._slot}",
+            owner=Owner(f"{context.data.id}/{self._slot}", _as_text(context.project.root)),
             scratch=self._scratch,
             labels={
                 DATA_LABEL: context.data.id,
@@ -266,6 +267,11 @@ class Attempt:
     def _sources(self) -> Sources:
         strategy = resolve(self.payload.variables).get("GIT_STRATEGY")
         return NoSources() if strategy in WITHOUT_SOURCES else self._context.sources
+
+
+def _as_text(path: Path) -> str:
+    """`path` for JSON, in which the bytes of names that are not UTF-8 have no place."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def new_payload(

@@ -29,9 +29,10 @@ from tracekeeper.protocol.payload import (
 )
 from tracekeeper.runner.docker.config import DockerSettings
 from tracekeeper.runner.docker.reading import choose, read
+from tracekeeper.runner.docker.volumes import Owner
 from tracekeeper.runner.executors.docker import DockerExecutor
 from tracekeeper.runner.executors.leftovers import DATA_LABEL, RUN_LABEL
-from tracekeeper.runner.executors.volumes import CACHE_LABEL
+from tracekeeper.runner.executors.volumes import CACHE_LABEL, OWNER_LABEL, PROJECT_LABEL
 
 pytestmark = pytest.mark.docker
 
@@ -103,7 +104,7 @@ class Jobs:
             sources=NoSources(),
             labels={DATA_LABEL: self.id, RUN_LABEL: "1"},
             settings=settings(toml),
-            owner=self.id,
+            owner=Owner(self.id, "/the/project"),
             grace=1.0,
         )
         try:
@@ -429,6 +430,9 @@ def test_a_cache_volume_is_there_for_the_next_job_whoever_its_user_is(
     assert jobs.inside(f'{toml}\nuser = "1000"', WRITE) == ""
     assert jobs.inside(toml, WRITE) == "more"
     assert len(kept()) == 1
+    [volume] = jobs.labelled(f"{OWNER_LABEL}={jobs.id}")
+    assert volume["Labels"][CACHE_LABEL] == "/cache/deep"
+    assert volume["Labels"][PROJECT_LABEL] == "/the/project"
     jobs.id = uuid.uuid4().hex
     assert jobs.inside(toml, "ls /cache/deep") == "more"
     assert len(kept()) == 2

@@ -50,6 +50,16 @@ class Volume(msgspec.Struct, frozen=True):
         return ":".join(filter(None, (self.source, self.destination, self.mode)))
 
 
+class Owner(msgspec.Struct, frozen=True):
+    """Whose a cache volume is: `id` is what shares it, `project` tells people whose that is."""
+
+    id: str = ""
+    project: str = ""
+
+
+NOBODY = Owner()
+
+
 def parse(text: str) -> Volume:
     """Take an entry apart. Raises ValueError with what would be right."""
     parts = text.split(":")

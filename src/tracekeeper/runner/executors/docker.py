@@ -23,6 +23,7 @@ from tracekeeper.engine.tasks import Backoff, end, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner.docker.config import DEFAULTS, DockerSettings
+from tracekeeper.runner.docker.volumes import NOBODY, Owner
 from tracekeeper.runner.executors import dispatcher
 from tracekeeper.runner.executors.archives import (
     advanced_in_thread,
@@ -91,7 +92,7 @@ class DockerExecutor:
         sources: Sources,
         labels: Mapping[str, str],
         settings: DockerSettings = DEFAULTS,
-        owner: str = "",
+        owner: Owner = NOBODY,
         grace: float = GRACE,
         scratch: Path | None = None,
     ) -> None:

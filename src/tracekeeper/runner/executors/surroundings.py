@@ -26,6 +26,7 @@ from tracekeeper.runner.docker.container import (
     service_spec,
 )
 from tracekeeper.runner.docker.refusals import about_key
+from tracekeeper.runner.docker.volumes import Owner
 from tracekeeper.runner.executors.base import Output
 from tracekeeper.runner.executors.failures import Subject
 from tracekeeper.runner.executors.pulling import obtain_image
@@ -47,7 +48,7 @@ class Surroundings:
         settings: DockerSettings,
         *,
         name: str,
-        owner: str,
+        owner: Owner,
         labels: Mapping[str, str],
     ) -> None:
         self._engine = engine

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from tracekeeper.engine.client import Engine
 from tracekeeper.errors import JobError
 from tracekeeper.runner.docker.config import DockerConfig
-from tracekeeper.runner.docker.volumes import Volume, cache_name, mounted
+from tracekeeper.runner.docker.volumes import Owner, Volume, cache_name, mounted
 
 CACHE_LABEL = "tracekeeper.cache"
 """On volumes that outlive their job: the directory that they are for. They have no label of a run,
 so that no clean-up of runs removes them."""
+OWNER_LABEL, PROJECT_LABEL = "tracekeeper.owner", "tracekeeper.project"
+"""On the same: whose they are, for who looks through an engine."""
 
 
 class JobVolumes:
@@ -21,7 +23,7 @@ class JobVolumes:
         engine: Engine,
         config: DockerConfig,
         *,
-        owner: str,
+        owner: Owner,
         job: str,
         labels: Mapping[str, str],
     ) -> None:
@@ -59,14 +61,19 @@ class JobVolumes:
         return Volume(volume.destination, source, volume.mode).bind
 
     async def _cache(self, destination: str) -> str:
-        config, name = self._config, cache_name(self._owner, destination)
+        config, name = self._config, cache_name(self._owner.id, destination)
         if config.disable_cache:
             name = cache_name(self._job, destination)
             self._temporary.append(name)
             return await self._create(name, self._labels)
         if config.cache_dir:
             return f"{config.cache_dir.rstrip('/')}/{name}"
-        return await self._create(name, {CACHE_LABEL: destination})
+        labels = {
+            CACHE_LABEL: destination,
+            OWNER_LABEL: self._owner.id,
+            PROJECT_LABEL: self._owner.project,
+        }
+        return await self._create(name, labels)
 
     async def _create(self, name: str, labels: Mapping[str, str]) -> str:
         config = self._config
