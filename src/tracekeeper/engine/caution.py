@@ -23,6 +23,16 @@ def cautions(host: Host) -> Iterator[str]:
         yield from _tls(host.url, host.tls)
 
 
+def how_to_speak_tls(url: str) -> str:
+    """What to do where plain HTTP was spoken to `url`, and TLS is spoken there."""
+    variables = "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
+    if url.startswith("http:"):
+        return f"http:// is never TLS: write tcp:// or https://, and set {variables}"
+    return (
+        f"set {variables} (tls_verify and tls_cert_path in a config.toml), or use a docker context"
+    )
+
+
 def _tls(url: str, tls: Tls) -> Iterator[str]:
     if not tls.verify:
         yield (

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from tracekeeper.engine.caution import how_to_speak_tls
 from tracekeeper.engine.connection import Connection, Dial
 from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
 from tracekeeper.engine.host import Host
@@ -84,7 +85,9 @@ class Engine:
             engine._prefix = f"/v{agreed_version(engine.version)}"
         except (EngineRefused, ConnectionLost) as error:
             engine.close()
-            raise EngineUnreachable(f"no Docker Engine answers at {host.url}: {error}") from error
+            raise EngineUnreachable(
+                f"no Docker Engine answers at {host.url}: {error}", hint=_hint(host, error)
+            ) from error
         except BaseException:
             engine.close()
             raise
@@ -272,8 +275,14 @@ async def answers(host: Host | str) -> str | None:
     try:
         (await Engine.connect(host, timeouts=_QUICK)).close()
     except EngineError as error:
-        return error.message
+        return error.message + (f" ({error.hint})" if error.hint else "")
     return None
+
+
+def _hint(host: Host, error: EngineError) -> str:
+    """What to do where the engine's own words say that TLS is wanted."""
+    to_tls = isinstance(error, EngineRefused) and "HTTPS server" in error.reason
+    return how_to_speak_tls(host.url) if to_tls else ""
 
 
 def agreed_version(version: Version) -> str:

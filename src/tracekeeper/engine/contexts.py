@@ -34,6 +34,7 @@ class _Endpoints(msgspec.Struct, frozen=True):
 
 
 class _Context(msgspec.Struct, frozen=True):
+    name: str = msgspec.field(name="Name", default="")
     endpoints: _Endpoints = msgspec.field(name="Endpoints", default=_Endpoints())
 
 
@@ -50,6 +51,13 @@ def current_context(directory: Path) -> str:
     return found.current_context if found else ""
 
 
+def context_names(directory: Path) -> list[str]:
+    """All contexts that there are, sorted. Raises UsageError for one that cannot be read."""
+    files = (directory / "contexts" / "meta").glob("*/meta.json")
+    found = filter(None, (_read(file, _Context) for file in files))
+    return sorted({DEFAULT_CONTEXT, *(context.name for context in found if context.name)})
+
+
 def context_host(directory: Path, name: str) -> Host:
     """The engine of the context `name`. Raises UsageError if there is no such context."""
     from hashlib import sha256
@@ -59,7 +67,7 @@ def context_host(directory: Path, name: str) -> Host:
     if context is None:
         raise UsageError(
             f"there is no docker context {name!r} in {directory}",
-            hint="`docker context ls` lists them; --docker-host names an engine by its address",
+            hint="`docker context ls` lists them; an engine can be named by its URL too",
         )
     endpoint = context.endpoints.docker
     url = endpoint.host or LOCAL_SOCKET
@@ -88,5 +96,5 @@ def _read(path: Path, kind: type[T]) -> T | None:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
-            hint="mend it, or name the engine with --docker-host",
+            hint="mend it, or name the engine by its URL",
         ) from None

@@ -20,7 +20,7 @@ from tracekeeper.engine.contexts import (
     docker_directory,
     tls_from_directory,
 )
-from tracekeeper.engine.host import PLAIN_PORT, SSH_PORT, TLS_PORT, Host, Tls
+from tracekeeper.engine.host import PLAIN_PORT, SSH_PORT, TLS_PORT, Host, Tls, shown
 from tracekeeper.errors import UsageError
 
 __all__ = ["LOCAL", "LOCAL_SOCKET", "LOCAL_TLS", "find_host", "tls_from_directory"]
@@ -38,7 +38,8 @@ def find_host(environ: Mapping[str, str], *, url: str = "", context: str = "") -
     """
     if url and context:
         raise UsageError(
-            "both --docker-host and --docker-context name an engine", hint="give one of them"
+            f"both {shown(url)} and the docker context {context!r} name an engine",
+            hint="give one of them",
         )
     directory = docker_directory(environ)
     if not (url or context or environ.get("DOCKER_HOST")):

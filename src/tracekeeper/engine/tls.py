@@ -33,7 +33,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         try:
             context.set_ciphers(tls.ciphers)
         except ssl.SSLError:
-            raise TlsFailure(f"tls_ciphers {tls.ciphers!r} names no cipher suite") from None
+            raise TlsFailure(f"{tls.ciphers!r} names no cipher suite of OpenSSL") from None
     if tls.keylog:
         try:
             context.keylog_filename = tls.keylog

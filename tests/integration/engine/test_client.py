@@ -171,6 +171,23 @@ def test_what_is_no_engine(play: Play, answer: Answer, sentence: str) -> None:
 # ------------------------------------------------------------------------- answers cut short
 
 
+WANTS_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+@pytest.mark.parametrize(("scheme", "hint"), [("tcp", "set DOCKER_TLS"), ("http", "http:// is")])
+def test_an_engine_that_wants_tls(scheme: str, hint: str) -> None:
+    async def main() -> str | None:
+        listener = await asyncio.start_server(Server("", [[WANTS_TLS]]).serve, "127.0.0.1", 0)
+        async with listener:
+            port = listener.sockets[0].getsockname()[1]
+            return await client.answers(f"{scheme}://127.0.0.1:{port}")
+
+    reason = asyncio.run(main())
+    assert reason is not None
+    assert f"Client sent an HTTP request to an HTTPS server. ({hint}" in reason
+    assert "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" in reason
+
+
 def lost(play: Play, answer: Answer, *, timeouts: Timeouts = Timeouts()) -> str:  # noqa: B008
     caught: list[str] = []
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tracekeeper.engine.caution import cautions
+from tracekeeper.engine.caution import cautions, how_to_speak_tls
 from tracekeeper.engine.host import Host, Tls
 
 
@@ -45,3 +45,12 @@ def test_what_is_weak_is_said(host: Host, words: list[str]) -> None:
     for sentence, pattern in zip(said, words, strict=True):
         assert re.search(pattern, sentence)
         assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [("http://far", "write tcp:// or https://"), ("tcp://far", "^set DOCKER_TLS")]
+)
+def test_what_to_do_where_tls_is_spoken(url: str, words: str) -> None:
+    said = how_to_speak_tls(url)
+    assert re.search(words, said)
+    assert "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" in said

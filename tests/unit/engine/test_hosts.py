@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tracekeeper.engine.contexts import context_names
 from tracekeeper.engine.host import Host, Tls
 from tracekeeper.engine.hosts import LOCAL_SOCKET, LOCAL_TLS, find_host
 from tracekeeper.errors import UsageError
@@ -173,8 +174,16 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_two_engines_are_one_too_many(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="both"):
+    with pytest.raises(UsageError, match="both tcp://a and the docker context 'b'"):
         find_host(home(tmp_path), url="tcp://a", context="b")
+
+
+def test_the_names_of_all_contexts(tmp_path: Path) -> None:
+    assert context_names(tmp_path) == ["default"]
+    add_context(tmp_path, "near", "tcp://a")
+    add_context(tmp_path, "far", "tcp://b")
+    add_context(tmp_path, "", "tcp://b")
+    assert context_names(tmp_path) == ["default", "far", "near"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"currentContext": 1}', "\xff"])

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
-from tracekeeper.engine.caution import cautions
+from tracekeeper.engine.caution import cautions, how_to_speak_tls
 from tracekeeper.engine.check.facts import facts
 from tracekeeper.engine.check.finding import Finding, error, warning
 from tracekeeper.engine.check.legs import latency, legs
@@ -70,7 +70,7 @@ async def _engine(host: Host) -> Findings:
             yield error(
                 "tls_port",
                 f"{host.url} speaks TLS, and we speak plain HTTP to it",
-                "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use a docker context",
+                how_to_speak_tls(host.url),
             )
             return
         raise
