@@ -53,19 +53,47 @@ section. Of several runners with that section one is named: `FILE:NAME`.
 Each key below is acted on with the meaning that it has in gitlab-runner (19.4), or named in a
 warning. A wrong value is an error that names file, key and what would be right; so is what the
 engine refuses, with the engine's own sentence. An unknown key is a warning with the nearest known
-one. `--docker-host` and `--docker-context` win over `host`.
+one, in `[[runners]]` too. `--docker-host` and `--docker-context` win over `host`.
+
+An engine that an option or `host` names has to be there: a job with an image fails without it, as
+with `--executor docker`. Only where the environment or nothing names one does such a job run on
+this machine instead, with a warning. `tracekeeper engine check --docker-config FILE` checks the
+engine and the way to it as a run with that file would go.
 
 Of the keys of `[[runners]]`, only `DOCKER_AUTH_CONFIG` in `environment` counts here; those that
 would change a job are named in a warning."""
+
+CONNECTION = """\
+How the connections to the engine are made: a table of our own, which gitlab-runner passes over. The
+`tls_…` keys need an engine that is spoken to with TLS.
+
+Two keys are called `idle`, for two kinds of middlebox:
+
+- `idle` in this table is about a middlebox that counts payload alone, so that no keepalive helps:
+  say after how many seconds it forgets a quiet connection. A connection over which nothing came for
+  70 % of that time is replaced by a new one, over which the log is read on where it was. A limit
+  that keepalives do help against needs no `idle`.
+- `idle` in the table `keepalive` is TCP's: the quiet seconds before the kernel sends a first probe.
+  It has to be below the limit of a middlebox that counts packets; 15 is, nearly everywhere."""
+
+KEEPALIVE = """\
+`keepalive = true` is the default, the values below; `keepalive = false` turns it off, with a
+warning: a connection that is quiet for 30 s is then replaced. A table changes some of them, as in
+`keepalive = { idle = 5, interval = 2 }`. An engine that is gone is known after `idle` + `interval`
+× `count` seconds, or after `user_timeout` while something is on its way to it."""
 
 DOCKER_MORE = """\
 ## Volumes
 
 An entry of `volumes` that is only a directory (`/cache`) is a cache volume: a named volume on the
 engine, of this project and one of the jobs that it runs at once, with the label
-`tracekeeper.cache`. Any user of any image may write to it. It stays until you remove it:
+`tracekeeper.cache`. Any user of any image may write to it. It stays until you remove it. The
+labels `tracekeeper.project` (the project's directory) and `tracekeeper.owner` (the id of its data
+directory, and which of the jobs at once) tell whose it is:
 
     docker volume ls --filter label=tracekeeper.cache
+    docker volume ls --filter label=tracekeeper.cache --filter label=tracekeeper.project=$(pwd -P)
+    docker volume rm $(docker volume ls -q --filter label=tracekeeper.project=$(pwd -P))
 
 With `disable_cache` it is the job's and its services' alone and goes with them; with `cache_dir` it
 is a directory of the engine's host.
@@ -96,13 +124,16 @@ def docker_page() -> str:
     structs = (
         ("`[runners.docker]`", DockerConfig),
         ("`[[runners.docker.services]]`", ServiceConfig),
-        ("`[runners.docker.connection]`", ConnectionConfig),
     )
     parts = [NOTICE, "# Docker jobs as a config.toml says", DOCKER]
     for title, struct in structs:
-        parts += [f"## {title}", *([keys_intro(struct)] if struct is ConnectionConfig else [])]
-        parts.append(keys_table(struct))
-    return "\n\n".join([*parts, "### `keepalive`", keepalive_table(), DOCKER_MORE]) + "\n"
+        parts += [f"## {title}", keys_table(struct)]
+    for title, intro, own in (
+        ("## `[runners.docker.connection]`", CONNECTION, ConnectionConfig),
+        ("### `[runners.docker.connection.keepalive]`", KEEPALIVE, KeepaliveConfig),
+    ):
+        parts += [title, intro, defaults_table(own)]
+    return "\n\n".join([*parts, DOCKER_MORE]) + "\n"
 
 
 NESTED = {
@@ -110,12 +141,6 @@ NESTED = {
     "services": "tables",
     "keepalive": "true, false or a table",
 }
-
-
-def keys_intro(struct: type[msgspec.Struct]) -> str:
-    """What a struct's docstring says below its first line."""
-    _, _, rest = (struct.__doc__ or "").partition("\n\n")
-    return " ".join(rest.split())
 
 
 def keys_table(struct: type[msgspec.Struct]) -> str:
@@ -131,13 +156,15 @@ def keys_table(struct: type[msgspec.Struct]) -> str:
     return "\n".join(rows)
 
 
-def keepalive_table() -> str:
-    """The keys of the table form of `keepalive`."""
-    rows = [
-        f"| `{field.name}` | {field.default} | {meta(field).description} |"
-        for field in msgspec.structs.fields(KeepaliveConfig)
-    ]
-    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+def defaults_table(struct: type[msgspec.Struct]) -> str:
+    """The keys of a table of our own, each with what holds where it is not given."""
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for field in msgspec.structs.fields(struct):
+        said = meta(field)
+        default = (said.extra or {})["default"] or str(field.default).lower()
+        value = NESTED.get(field.name) or cell(wording(field.type))
+        rows.append(f"| `{field.name}` | {value} | {default} | {cell(said.description or '')} |")
+    return "\n".join(rows)
 
 
 def cell(text: str) -> str:

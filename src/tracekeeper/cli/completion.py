@@ -7,6 +7,8 @@ its words quoted: it can do that for file names alone.
 
 import click
 
+from tracekeeper.errors import UsageError
+
 BASH = r"""
 _tracekeeper() {
   local IFS=$'\n'
@@ -52,8 +54,8 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
 @click.command(name="completion")
-@click.argument("shell", type=click.Choice(tuple(SCRIPTS)))
-def command(shell: str) -> None:
+@click.argument("shell", type=click.Choice(tuple(SCRIPTS)), required=False, metavar="SHELL")
+def command(shell: str | None) -> None:
     """Print the completion script of SHELL.
 
     \b
@@ -61,4 +63,9 @@ def command(shell: str) -> None:
     zsh:  eval "$(tracekeeper completion zsh)"      in ~/.zshrc, after compinit
     fish: tracekeeper completion fish | source      in ~/.config/fish/config.fish
     """
+    if shell is None:
+        raise UsageError(
+            "for which shell? name bash, zsh or fish",
+            hint="`tracekeeper completion --help` has a line for the configuration of each",
+        )
     click.echo(SCRIPTS[shell].strip())

@@ -1,13 +1,14 @@
 """``tracekeeper engine``: what can be known of a Docker Engine and of the way to it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from tracekeeper.cli.named_engine import NamedEngine, loaded_config, named_engine
+from tracekeeper.cli.options import docker_config_option, docker_context_option, seconds
 from tracekeeper.cli.terminal import Palette, stdout_palette
 
 if TYPE_CHECKING:
@@ -22,24 +23,36 @@ MARKS = {
 SUMMED = ("warning", "error")
 
 
-@click.group(name="engine")
-def command() -> None:
+@click.group(name="engine", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Look at a Docker Engine and the way to it."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-@command.command(name="check")
+@command.command(name="check", short_help="Check everything on the way that can break a job.")
 @click.argument("url", required=False)
-@click.option("--docker-context", metavar="NAME", help="The engine of a docker context.")
+@docker_context_option
+@docker_config_option
 @click.option(
     "--idle",
-    type=click.FloatRange(0),
+    type=seconds,
     default=0.0,
     metavar="N",
     help="Prove by experiment that a connection survives N quiet seconds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-def check_command(url: str | None, docker_context: str | None, idle: float, as_json: bool) -> int:
+def check_command(
+    url: str | None,
+    docker_context: str | None,
+    docker_config: str | None,
+    idle: float,
+    as_json: bool,
+) -> int:
     """Check the way to the engine at URL, or to the one that `run` would use.
+
+    With --docker-config it is the engine of that file, reached as a run with it would do.
 
     Each finding is one sentence. What is not as it should be is repeated at the end, the worst
     first, with what to do about it.
@@ -50,13 +63,11 @@ def check_command(url: str | None, docker_context: str | None, idle: float, as_j
       1  an error was found
       2  wrong usage
     """
-    from tracekeeper.engine.check.checks import check
-    from tracekeeper.engine.hosts import find_host
-
-    host = find_host(os.environ, url=url or "", context=docker_context or "")
+    engine = named_engine(url or "", docker_context or "", loaded_config(docker_config))
+    host = engine.host
     if not as_json:
         click.echo(f"Checking {host.url}")
-    shown = asyncio.run(_collect(check(host, idle=idle), None if as_json else stdout_palette()))
+    shown = asyncio.run(_collect(_findings(engine, idle), None if as_json else stdout_palette()))
     failed = any(finding.level == "error" for finding in shown)
     if as_json:
         report = {"v": 1, "url": host.url, "ok": not failed, "findings": shown}
@@ -64,6 +75,17 @@ def check_command(url: str | None, docker_context: str | None, idle: float, as_j
     else:
         click.echo(_summary(shown, stdout_palette()))
     return int(failed)
+
+
+async def _findings(engine: NamedEngine, idle: float) -> AsyncIterator["Finding"]:
+    """What is to be said of the configuration file, then what the check finds."""
+    from tracekeeper.engine.check.checks import check
+    from tracekeeper.engine.check.finding import warning
+
+    for sentence in engine.warnings:
+        yield warning("config", sentence, "correct the file, or leave the key out")
+    async for finding in check(engine.host, idle=idle):
+        yield finding
 
 
 async def _collect(findings: AsyncIterator["Finding"], palette: Palette | None) -> list["Finding"]:

@@ -1,5 +1,7 @@
 """Options that several commands share, and the project they name."""
 
+import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -107,6 +109,50 @@ def overrides(pairs: Sequence[str], file: Path | None) -> Mapping[str, Variable]
             raise UsageError(f"-V {pair} is not KEY=VALUE", hint="for example: -V SECONDS=3")
         found[key] = Variable(key, value)
     return found
+
+
+def docker_context_option(command: Command) -> Command:
+    """``--docker-context``."""
+    return click.option(
+        "--docker-context",
+        metavar="NAME",
+        shell_complete=complete_context,
+        help="The engine of a docker context.",
+    )(command)
+
+
+def docker_config_option(command: Command) -> Command:
+    """``--docker-config``."""
+    return click.option(
+        "--docker-config",
+        metavar="FILE[:NAME]",
+        help="Docker jobs as [runners.docker] in a gitlab-runner config.toml says.",
+    )(command)
+
+
+def seconds(text: str | float) -> float:
+    """A number of seconds, 0 or more. Raises BadParameter with what would be right."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise click.BadParameter(f"{text} is not a number of seconds: write one such as 700")
+    return number
+
+
+def complete_context(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Names of docker contexts for shell completion; none where they cannot be read."""
+    from tracekeeper.engine.contexts import context_names, docker_directory
+    from tracekeeper.errors import TracekeeperError
+
+    try:
+        names = context_names(docker_directory(os.environ))
+    except TracekeeperError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete_job(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
+from tracekeeper.cli.named_engine import NamedEngine, loaded_config, named_engine
 from tracekeeper.cli.options import (
     complete_job,
     data_option,
     data_path,
+    docker_config_option,
+    docker_context_option,
     local_project,
     project_options,
 )
@@ -20,7 +23,6 @@ from tracekeeper.errors import UsageError
 
 if TYPE_CHECKING:
     from tracekeeper.cli.viewer import Renderer
-    from tracekeeper.engine.host import Host
     from tracekeeper.local.executors import Wanted
     from tracekeeper.local.keeping import KeepWhen
     from tracekeeper.runner.docker_config import Loaded
@@ -38,19 +40,17 @@ WITH_RESUME = ("resume", "directory", "data", "as_json", "timestamps")
     type=click.Choice(("auto", "shell", "docker")),
     default="auto",
     show_default=True,
-    help="What runs the scripts. auto: docker for a job with an image if an engine answers.",
+    help="What runs the scripts. auto: docker for a job with an image, if an engine answers or"
+    " an option names one.",
 )
 @click.option(
     "--docker-host",
     metavar="URL",
-    help="unix://, tcp://, https:// or ssh://. Default: as the Docker CLI finds its engine.",
+    help="unix://, tcp://, http://, https:// or ssh://. Default: as the Docker CLI finds its"
+    " engine.",
 )
-@click.option("--docker-context", metavar="NAME", help="The engine of a docker context.")
-@click.option(
-    "--docker-config",
-    metavar="FILE[:NAME]",
-    help="Docker jobs as [runners.docker] in a gitlab-runner config.toml says.",
-)
+@docker_context_option
+@docker_config_option
 @click.option(
     "-j",
     "--jobs",
@@ -111,8 +111,8 @@ def command(
 
     if resume:
         return _resume(data_path(directory, data), _renderer(as_json, timestamps, directory, data))
-    loaded = _loaded(docker_config) if docker_config else None
-    host = _host(executor, docker_host or "", docker_context or "", loaded)
+    loaded = loaded_config(docker_config)
+    engine = _engine(executor, docker_host or "", docker_context or "", loaded)
     kept = data_path(directory, data)
     project = local_project(
         directory,
@@ -127,9 +127,10 @@ def command(
         jobs=jobs,
         with_needs=with_needs,
         executor=cast("Wanted", executor),
-        host=host,
+        host=engine.host,
+        engine_named_by=engine.named_by,
         docker=loaded.settings if loaded else None,
-        warnings=loaded.warnings if loaded else (),
+        warnings=engine.warnings,
         jobs_at_once=jobs_at_once or os.cpu_count() or 1,
         keep=Keep(cast("KeepWhen", keep_containers), _program("debug", directory, data)),
     )
@@ -169,33 +170,22 @@ def _renderer(as_json: bool, timestamps: bool, directory: Path, data: Path | Non
     return TextRenderer(timestamps=timestamps, logs_command=_program("logs", directory, data))
 
 
-def _loaded(file: str) -> "Loaded":
-    from tracekeeper.runner.docker_config import load
-
-    return load(file)
-
-
-def _host(executor: str, url: str, context: str, loaded: "Loaded | None") -> "Host":
+def _engine(executor: str, url: str, context: str, loaded: "Loaded | None") -> NamedEngine:
     """The engine for this run, checked as far as it can be without reaching it; whatever the
     environment says is no matter where no engine is used.
 
     Raises UsageError for what names no engine, TlsFailure for bad certificates.
     """
-    from tracekeeper.engine.hosts import LOCAL, find_host
+    from tracekeeper.engine.hosts import LOCAL
 
     if executor == "shell":
-        return LOCAL
-    if loaded is None:
-        host = find_host(os.environ, url=url, context=context)
-    else:
-        from tracekeeper.runner.docker_config import engine_host
-
-        host = engine_host(loaded.settings.config, os.environ, url=url, context=context)
-    if host != LOCAL:
+        return NamedEngine(LOCAL, warnings=loaded.warnings if loaded else ())
+    engine = named_engine(url, context, loaded)
+    if engine.host != LOCAL:
         from tracekeeper.engine.transport import dialler
 
-        dialler(host)
-    return host
+        dialler(engine.host)
+    return engine
 
 
 def _program(command: str, directory: Path, data: Path | None) -> str:

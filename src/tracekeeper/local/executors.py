@@ -14,6 +14,11 @@ from tracekeeper.protocol.payload import JobPayload
 Wanted: TypeAlias = Literal["auto", "shell", "docker"]
 
 
+WHAT_TO_DO = (
+    "`--executor docker` insists on a container, `tracekeeper engine check` says what is wrong"
+)
+
+
 class Choice(msgspec.Struct, frozen=True):
     """The executor's name, why it was taken, and whether the user asked for it."""
 
@@ -24,12 +29,18 @@ class Choice(msgspec.Struct, frozen=True):
 
 class ExecutorChoice:
     """Chooses for each job; asks at most once whether an engine answers at `host`. With a
-    `default_image`, jobs that name none are for a container too."""
+    `default_image`, jobs that name none are for a container too.
 
-    def __init__(self, wanted: Wanted, host: Host, *, default_image: str = "") -> None:
+    `named_by` is the option that named the engine: who names one does not want its jobs on this
+    machine, whether it answers or not."""
+
+    def __init__(
+        self, wanted: Wanted, host: Host, *, default_image: str = "", named_by: str = ""
+    ) -> None:
         self._wanted = wanted
         self._host = host
         self._default_image = default_image
+        self._named_by = named_by
         self._refusal: asyncio.Task[str | None] | None = None
 
     async def get_ready(self, pipeline: Pipeline) -> None:
@@ -37,7 +48,7 @@ class ExecutorChoice:
         if not self.may_use_engine(pipeline):
             return
         await asyncio.to_thread(import_module, "tracekeeper.runner.executors.docker")
-        if self._wanted == "auto":
+        if self._wanted == "auto" and not self._named_by:
             self._start_asking()
 
     def may_use_engine(self, pipeline: Pipeline) -> bool:
@@ -51,6 +62,8 @@ class ExecutorChoice:
             return Choice(self._wanted, "asked for with --executor", asked=True)
         if payload.image is None and not self._default_image:
             return Choice("shell", "the job names no image")
+        if self._named_by:
+            return Choice("docker", f"the engine was named by {self._named_by}", asked=True)
         refusal = await self._ask()
         if refusal is None:
             return Choice("docker", f"an engine answers at {self._host.url}")
@@ -73,7 +86,9 @@ def shortcomings(choice: Choice, payload: JobPayload) -> Iterator[str]:
         return
     name = payload.job_info.name
     if payload.image is not None and not choice.asked:
-        yield f"{name} runs on this machine, not in {payload.image.name}: {choice.why}"
+        yield (
+            f"{name} runs on this machine, not in {payload.image.name}: {choice.why}; {WHAT_TO_DO}"
+        )
     if payload.services:
         services = ", ".join(service.name for service in payload.services)
         yield f"{name} runs without its services ({services}): the shell executor has none"

@@ -43,6 +43,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     docker: Any
     jobs_at_once: int
     keep: Keep
+    engine_named_by: str = ""
 
 
 def write_record(path: Path, record: msgspec.Struct) -> None:

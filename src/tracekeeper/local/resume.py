@@ -130,6 +130,7 @@ def _options(record: RunRecord, data: DataDirectory) -> RunOptions:
         data=data.path,
         executor=record.executor,
         host=record.host,
+        engine_named_by=record.engine_named_by,
         docker=docker,
         jobs_at_once=record.jobs_at_once,
         keep=record.keep,

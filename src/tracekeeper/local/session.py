@@ -48,14 +48,16 @@ NOT_KEPT = "what happens from here on is not kept: the disk refuses; `tracekeepe
 
 
 class RunOptions(msgspec.Struct, frozen=True):
-    """What `tracekeeper run` was asked for. `jobs` empty means all of them; `docker` are settings
-    from a file, `warnings` sentences on what of the options has no effect."""
+    """What `tracekeeper run` was asked for. `jobs` empty means all of them; `engine_named_by` is
+    the option that named `host`, if one did; `docker` are settings from a file, `warnings`
+    sentences on what of the options has no effect."""
 
     data: Path
     jobs: Sequence[str] = ()
     with_needs: bool = False
     executor: Wanted = "auto"
     host: Host = Host(LOCAL_SOCKET)
+    engine_named_by: str = ""
     docker: "DockerSettings | None" = None
     warnings: Sequence[str] = ()
     jobs_at_once: int = 2
@@ -184,6 +186,7 @@ class Session:
             self._options.executor,
             self._options.host,
             default_image=self._options.docker.config.image if self._options.docker else "",
+            named_by=self._options.engine_named_by,
         )
 
     def _local_run(self, snapshot: Snapshot, choice: ExecutorChoice, *, consume: bool) -> LocalRun:
@@ -209,6 +212,7 @@ class Session:
             docker=options.docker,
             jobs_at_once=options.jobs_at_once,
             keep=options.keep,
+            engine_named_by=options.engine_named_by,
         )
 
     def _left_out(self) -> list[str]:

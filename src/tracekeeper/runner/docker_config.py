@@ -7,25 +7,28 @@ such a table out when it writes the file itself, as `gitlab-runner register` doe
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tracekeeper.engine.host import Host
+from tracekeeper.engine.contexts import docker_directory
+from tracekeeper.engine.errors import TlsFailure
+from tracekeeper.engine.host import Host, Tls
 from tracekeeper.engine.hosts import find_host
 from tracekeeper.errors import UsageError
 from tracekeeper.runner.docker.config import ConnectionConfig, DockerConfig, DockerSettings
-from tracekeeper.runner.docker.reading import SECTION, NoSection, choose, read
+from tracekeeper.runner.docker.reading import CONNECTION, SECTION, NoSection, choose, read
 from tracekeeper.sockets.options import DEFAULT, Keepalive
 
 _BUILT_IN_SECCOMP = ("unconfined", "builtin")
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What a file says, and sentences on what of it is not acted on."""
+    """What the file at `path` says, and sentences on what of it is not acted on."""
 
+    path: Path
     settings: DockerSettings
     warnings: tuple[str, ...] = ()
 
@@ -42,26 +45,44 @@ def load(file: str) -> Loaded:
     except NoSection as error:
         raise UsageError(f"{path} {error}", hint=_hint(path, error.names)) from None
     reading = read(runner)
-    if reading.findings.errors:
-        lines = "\n  ".join(reading.findings.errors)
+    errors, unused = reading.findings.errors, reading.findings.warnings
+    if errors:
+        lines = "\n  ".join((*errors, *unused))
         raise UsageError(f"{path} cannot be used:\n  {lines}")
-    config, complaints = _with_files(reading.config), _without_effect(reading.config)
-    warnings = (*reading.findings.warnings, *complaints)
+    warnings = (*unused, *_without_effect(reading.config))
     return Loaded(
-        DockerSettings(config, reading.auth), tuple(f"{path}: {text}" for text in warnings)
+        path,
+        DockerSettings(_with_files(reading.config), reading.auth),
+        tuple(f"{path}: {text}" for text in warnings),
     )
 
 
 def engine_host(
-    config: DockerConfig, environ: Mapping[str, str], *, url: str = "", context: str = ""
+    loaded: Loaded, environ: Mapping[str, str], *, url: str = "", context: str = ""
 ) -> Host:
-    """The engine at `url` or of `context`, else the one of `config`, else the environment's; in
-    any case with the settings of `connection`. Raises UsageError."""
+    """The engine at `url` or of `context`, else the one of the file, else the environment's; in any
+    case with the settings of `connection`. Raises UsageError."""
+    config = loaded.settings.config
     if config.host and not (url or context):
-        host = _named_host(config, environ)
+        host = _named_host(loaded, environ)
     else:
         host = find_host(environ, url=url, context=context)
+    if host.tls is not None:
+        _check_tls(loaded)
     return connected_as(host, config.connection)
+
+
+def without_tls(loaded: Loaded, host: Host) -> Iterator[str]:
+    """Sentences on what of the file has no effect because `host` is spoken to without TLS."""
+    connection = loaded.settings.config.connection
+    given = (connection.tls_ciphers, connection.tls_max_version, connection.tls_keylog)
+    names = ("tls_ciphers", "tls_max_version", "tls_keylog")
+    for name, value in zip(names, given, strict=True):
+        if value and host.tls is None:
+            yield (
+                f"{loaded.path}: known, not acted on: {name} in {CONNECTION}, because {host.url} is"
+                " spoken to without TLS"
+            )
 
 
 def connected_as(host: Host, connection: ConnectionConfig) -> Host:
@@ -90,14 +111,40 @@ def _keepalive(connection: ConnectionConfig) -> Keepalive | None:
     return Keepalive(chosen.idle, chosen.interval, chosen.count, chosen.user_timeout)
 
 
-def _named_host(config: DockerConfig, environ: Mapping[str, str]) -> Host:
-    authority = Path(config.tls_cert_path) / "ca.pem"
-    if config.tls_verify and config.tls_cert_path and not authority.exists():
+def _named_host(loaded: Loaded, environ: Mapping[str, str]) -> Host:
+    """The engine of `host`. Raises UsageError where it wants TLS, and there is no CA for it."""
+    config = loaded.settings.config
+    directory = Path(config.tls_cert_path or docker_directory(environ))
+    authority = directory / "ca.pem"
+    if _wants_tls(config) and not authority.exists():
         raise UsageError(
-            f"there is no {authority}",
+            f"{loaded.path}: tls_verify in {SECTION} asks for TLS, but there is no {authority}",
             hint=f"tls_cert_path in {SECTION} names the directory of ca.pem, cert.pem and key.pem",
         )
     return find_host(_as_environment(config, environ))
+
+
+def _wants_tls(config: DockerConfig) -> bool:
+    """Whether `tls_verify` acts on `host`: not where its scheme says that there is no TLS, and
+    https has authorities of the system."""
+    scheme, separator, _ = config.host.partition("://")
+    return config.tls_verify and (not separator or scheme == "tcp")
+
+
+def _check_tls(loaded: Loaded) -> None:
+    """Raises UsageError for what `connection` says of TLS and cannot be done."""
+    from tracekeeper.engine.tls import tls_context
+
+    connection = loaded.settings.config.connection
+    for name, tls in (
+        ("tls_ciphers", Tls(verify=False, ciphers=connection.tls_ciphers)),
+        ("tls_keylog", Tls(verify=False, keylog=connection.tls_keylog)),
+    ):
+        try:
+            tls_context(tls)
+        except TlsFailure as error:
+            message = f"{loaded.path}: {error.message} ({name} in {CONNECTION})"
+            raise UsageError(message) from None
 
 
 def _as_environment(config: DockerConfig, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -141,6 +188,12 @@ def _without_effect(config: DockerConfig) -> list[str]:
     said = []
     if config.tls_verify and not config.host:
         said.append(f"known, not acted on: tls_verify in {SECTION}, because host is not set")
+    elif config.tls_verify and not config.host.startswith("https:") and not _wants_tls(config):
+        scheme = config.host.partition("://")[0]
+        said.append(
+            f"known, not acted on: tls_verify in {SECTION}, because {scheme}:// has no TLS; tcp://"
+            " and https:// have"
+        )
     if config.tls_cert_path and not (config.tls_verify or config.host.startswith("https:")):
         said.append(
             f"known, not acted on: tls_cert_path in {SECTION}, because tls_verify is not set"

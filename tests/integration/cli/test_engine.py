@@ -1,6 +1,7 @@
 """``tracekeeper engine check`` as it is typed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.integration.cli.conftest import Project
@@ -34,6 +35,41 @@ def test_what_is_wrong_comes_last_with_what_to_do(project: Project) -> None:
     assert json.loads(told.stdout)["ok"] is False
 
 
+@pytest.mark.docker
+def test_what_a_run_with_a_configuration_file_would_use(
+    project: Project, engine_url: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"[runners.docker]\nhost = '{engine_url}'\nmemry = 1\n"
+        "[runners.docker.connection]\ntls_keylog = '/keys'\n"
+    )
+    shown = project.tracekeeper("engine", "check", "--docker-config", str(config), "--json")
+    assert shown.returncode == 0
+    report = json.loads(shown.stdout)
+    assert report["url"] == engine_url
+    said = [each["sentence"] for each in report["findings"] if each["code"] == "config"]
+    assert said[0].endswith("unknown key memry in [runners.docker]; did you mean `memory`?")
+    assert "tls_keylog in [runners.docker.connection], because " in said[1]
+
+
+def test_a_connection_is_made_as_the_file_says(project: Project, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        "[runners.docker]\nhost = 'tcp://host.invalid:1'\n"
+        "[runners.docker.connection]\nkeepalive = false\n"
+    )
+    shown = project.tracekeeper("engine", "check", "--docker-config", str(config))
+    assert shown.returncode == 1
+    assert b"keepalives to tcp://host.invalid:1 are off" in shown.stdout
+
+
 def test_wrong_usage(project: Project) -> None:
-    for arguments in (("ftp://x",), ("--idle", "-1"), ("--docker-context", "none")):
+    for arguments in (
+        ("ftp://x",),
+        ("--idle", "-1"),
+        ("--docker-context", "none"),
+        ("tcp://x", "--docker-context", "none"),
+        ("--docker-config", "/none"),
+    ):
         assert project.tracekeeper("engine", "check", *arguments).returncode == 2

@@ -19,6 +19,12 @@ import pytest
         (("run", "-j", "0"), "invalid value for '-j' / '--jobs': 0 is not in the range x>=1\n"),
         (("run", "-V", "X"), "-V X is not KEY=VALUE\n  for example: -V SECONDS=3\n"),
         (("run", "unti"), "there is no job 'unti' in this pipeline\n  did you mean 'unit'?\n"),
+        (("completion",), "for which shell? name bash, zsh or fish\n"),
+        (("completion", "tcsh"), "invalid value for 'SHELL': 'tcsh' is not one of"),
+        (
+            ("engine", "check", "--idle", "abc"),
+            "invalid value for '--idle': abc is not a number of seconds: write one such as 700\n",
+        ),
         (("show",), "missing argument 'JOB'\n  `tracekeeper show --help` says what is possible\n"),
         (("show", "unti"), "there is no job 'unti' in this pipeline\n"),
         (("list", "-f", "no.yml"), "there is no no.yml in "),
@@ -42,6 +48,13 @@ def test_no_command_is_a_call_for_help(project: Any) -> None:
     assert result.returncode == 0
     assert result.stdout == project.tracekeeper("--help").stdout
     assert result.stdout.startswith(b"Usage: tracekeeper [OPTIONS] COMMAND")
+
+
+def test_a_group_alone_is_a_call_for_help(project: Any) -> None:
+    result = project.tracekeeper("engine")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == project.tracekeeper("engine", "--help").stdout
+    assert result.stdout.endswith(b"  check  Check everything on the way that can break a job.\n")
 
 
 @pytest.mark.parametrize("command", ["run", "list", "show", "lint", "logs", "completion"])

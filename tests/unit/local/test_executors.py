@@ -60,10 +60,29 @@ def test_no_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("auto", IMAGE) == [Choice("shell", "nobody is there")]
 
 
+def test_who_names_an_engine_wants_it_whether_it_answers_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = answer(monkeypatch, "nobody is there")
+
+    async def main() -> list[Choice]:
+        choice = ExecutorChoice("auto", Host("tcp://e"), named_by="--docker-host")
+        return [await choice.choose(PLAIN), await choice.choose(IMAGE)]
+
+    assert asyncio.run(main()) == [
+        Choice("shell", "the job names no image"),
+        Choice("docker", "the engine was named by --docker-host", asked=True),
+    ]
+    assert asked == []
+
+
 def test_what_a_job_does_not_get_in_a_shell_is_told() -> None:
     payload = msgspec.structs.replace(IMAGE, services=(ImageSpec("redis"), ImageSpec("db")))
     assert list(shortcomings(Choice("shell", "no engine answers"), payload)) == [
-        "job runs on this machine, not in alpine: no engine answers",
+        (
+            "job runs on this machine, not in alpine: no engine answers; `--executor docker` "
+            "insists on a container, `tracekeeper engine check` says what is wrong"
+        ),
         "job runs without its services (redis, db): the shell executor has none",
     ]
     assert list(shortcomings(Choice("shell", "wanted", asked=True), IMAGE)) == []

@@ -4,8 +4,13 @@ import pytest
 
 from tracekeeper.engine.host import Host, Tls
 from tracekeeper.errors import UsageError
-from tracekeeper.runner.docker.config import ConnectionConfig, DockerConfig, KeepaliveConfig
-from tracekeeper.runner.docker_config import connected_as, engine_host, load
+from tracekeeper.runner.docker.config import (
+    ConnectionConfig,
+    DockerConfig,
+    DockerSettings,
+    KeepaliveConfig,
+)
+from tracekeeper.runner.docker_config import Loaded, connected_as, engine_host, load, without_tls
 from tracekeeper.sockets.options import DEFAULT, Keepalive
 
 SECTION = "[[runners]]\nname = '{name}'\n[runners.docker]\nimage = '{name}'\n"
@@ -14,6 +19,10 @@ SECTION = "[[runners]]\nname = '{name}'\n[runners.docker]\nimage = '{name}'\n"
 def written(path: Path, text: str) -> str:
     path.write_text(text)
     return str(path)
+
+
+def saying(config: DockerConfig) -> Loaded:
+    return Loaded(Path("c.toml"), DockerSettings(config))
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
@@ -59,8 +68,8 @@ def test_one_of_several_runners_is_named_behind_a_colon(tmp_path: Path) -> None:
         (b"x = \n", "is not TOML: .*line 1"),
         (b"\xff", "it is not UTF-8 text"),
         (
-            b"[runners.docker]\nmemory = 5\ncpus = 'x'",
-            r"(?s)cannot be used:\n  memory in .*\n  cpus in ",
+            b"[runners.docker]\nmemry = 1\nmemory = 5\ncpus = 'x'",
+            r"(?s)cannot be used:\n  memory in .*\n  cpus in .*\n  unknown key memry in ",
         ),
         (
             b"[runners.docker]\nsecurity_opt = ['seccomp=/nowhere']",
@@ -98,21 +107,87 @@ def test_which_engine_is_meant(tmp_path: Path) -> None:
         "DOCKER_CERT_PATH": str(tmp_path),
         "HOME": str(tmp_path),
     }
-    plain = DockerConfig(host="tcp://file:1")
+    plain = saying(DockerConfig(host="tcp://file:1"))
     assert engine_host(plain, there) == Host("tcp://file:1")
-    secure = DockerConfig(host="tcp://file:1", tls_verify=True, tls_cert_path=str(tmp_path))
+    secure = saying(DockerConfig(host="tcp://file:1", tls_verify=True, tls_cert_path=str(tmp_path)))
     tls = engine_host(secure, {"HOME": "/nowhere"}).tls
     ca, cert, key = (str(tmp_path / f"{name}.pem") for name in ("ca", "cert", "key"))
     assert tls == Tls(ca, cert, key)
     assert engine_host(plain, there, url="unix:///option").url == "unix:///option"
-    assert engine_host(DockerConfig(), there).url.startswith("tcp://environment")
+    assert engine_host(saying(DockerConfig()), there).url.startswith("tcp://environment")
 
 
-def test_certificates_that_are_not_there(tmp_path: Path) -> None:
-    config = DockerConfig(host="tcp://file:1", tls_verify=True, tls_cert_path=str(tmp_path))
-    with pytest.raises(UsageError, match=r"there is no .*/ca\.pem") as caught:
-        engine_host(config, {})
+@pytest.mark.parametrize(("given", "looked_in"), [("{}/x", "x"), ("", "home/.docker")])
+def test_certificates_that_are_not_there(tmp_path: Path, given: str, looked_in: str) -> None:
+    path = given.format(tmp_path)
+    loaded = saying(DockerConfig(host="tcp://file:1", tls_verify=True, tls_cert_path=path))
+    with pytest.raises(UsageError) as caught:
+        engine_host(loaded, {"HOME": str(tmp_path / "home")})
+    assert caught.value.message == (
+        "c.toml: tls_verify in [runners.docker] asks for TLS, but there is no "
+        f"{tmp_path / looked_in / 'ca.pem'}"
+    )
     assert caught.value.hint.startswith("tls_cert_path in [runners.docker] names")
+
+
+@pytest.mark.parametrize("scheme", ["unix", "http", "ssh"])
+def test_where_there_is_no_tls_to_verify(tmp_path: Path, scheme: str) -> None:
+    url = f"{scheme}:///a"
+    text = f"[runners.docker]\nhost = '{url}'\ntls_verify = true"
+    loaded = load(written(tmp_path / "a", text))
+    assert loaded.warnings == (
+        (
+            f"{tmp_path / 'a'}: known, not acted on: tls_verify in [runners.docker], because "
+            f"{scheme}:// has no TLS; tcp:// and https:// have"
+        ),
+    )
+    assert engine_host(loaded, {"HOME": "/nowhere"}) == Host(url)
+
+
+def test_the_authorities_of_the_system_will_do_for_https(tmp_path: Path) -> None:
+    text = "[runners.docker]\nhost = 'https://a'\ntls_verify = true"
+    loaded = load(written(tmp_path / "a", text))
+    assert loaded.warnings == ()
+    assert engine_host(loaded, {"HOME": "/nowhere"}).tls == Tls()
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        (
+            ConnectionConfig(tls_ciphers="nonsense"),
+            (
+                "c.toml: 'nonsense' names no cipher suite of OpenSSL "
+                "(tls_ciphers in [runners.docker.connection])"
+            ),
+        ),
+        (
+            ConnectionConfig(tls_keylog="/nowhere/keys"),
+            (
+                "c.toml: the TLS key log /nowhere/keys cannot be written: No such file or "
+                "directory (tls_keylog in [runners.docker.connection])"
+            ),
+        ),
+    ],
+)
+def test_what_tls_cannot_be_told(connection: ConnectionConfig, message: str) -> None:
+    loaded = saying(DockerConfig(connection=connection))
+    with pytest.raises(UsageError) as caught:
+        engine_host(loaded, {"HOME": "/nowhere"}, url="https://a")
+    assert caught.value.message == message
+    assert engine_host(loaded, {"HOME": "/nowhere"}, url="tcp://a").tls is None
+
+
+def test_keys_of_tls_without_tls() -> None:
+    connection = ConnectionConfig(tls_ciphers="x", tls_max_version="1.2", tls_keylog="y")
+    loaded = saying(DockerConfig(connection=connection))
+    assert list(without_tls(loaded, Host("https://a", tls=Tls()))) == []
+    assert list(without_tls(saying(DockerConfig()), Host("tcp://a"))) == []
+    assert list(without_tls(loaded, Host("tcp://a"))) == [
+        f"c.toml: known, not acted on: {key} in [runners.docker.connection], because tcp://a is "
+        "spoken to without TLS"
+        for key in ("tls_ciphers", "tls_max_version", "tls_keylog")
+    ]
 
 
 def test_how_connections_are_made() -> None:

@@ -22,11 +22,17 @@ SERVICES_WAIT = 30
 
 
 def key(
-    meaning: str, check: Check | None = None, *, ignored: str = "", differs: str = ""
+    meaning: str,
+    check: Check | None = None,
+    *,
+    ignored: str = "",
+    differs: str = "",
+    default: str = "",
 ) -> msgspec.Meta:
     """What is to be known of a key: its meaning; a check of its value that raises ValueError;
-    why it is not acted on; how it differs from gitlab-runner."""
-    extra = {"check": check, "ignored": ignored, "differs": differs}
+    why it is not acted on; how it differs from gitlab-runner; what holds where it is not given, if
+    the type's default does not tell."""
+    extra = {"check": check, "ignored": ignored, "differs": differs, "default": default}
     return msgspec.Meta(description=meaning, extra=extra)
 
 
@@ -79,14 +85,23 @@ class ServiceConfig(msgspec.Struct, frozen=True):
     suspend_data_path: Annotated[str, key("", ignored="jobs are not suspended")] = ""
 
 
-class KeepaliveConfig(msgspec.Struct, frozen=True):
-    """The table form of `keepalive`, in seconds but for `count`."""
+_Seconds16: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=32767)]
+_Probes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=127)]
+_Patience: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2147483)]
 
-    idle: Annotated[int, msgspec.Meta(ge=1, description="Quiet seconds before a probe.")] = 15
-    interval: Annotated[int, msgspec.Meta(ge=1, description="Seconds between probes.")] = 5
-    count: Annotated[int, msgspec.Meta(ge=1, description="Unanswered probes to the end.")] = 3
+
+class KeepaliveConfig(msgspec.Struct, frozen=True):
+    """The table form of `keepalive`: TCP's own probes, which carry no payload. Seconds, but for
+    `count`; the limits are Linux's.
+    """
+
+    idle: Annotated[
+        _Seconds16, key("Quiet seconds before the first probe. Not the `idle` of the table above.")
+    ] = 15
+    interval: Annotated[_Seconds16, key("Seconds between probes.")] = 5
+    count: Annotated[_Probes, key("Unanswered probes that end the connection.")] = 3
     user_timeout: Annotated[
-        int, msgspec.Meta(ge=1, description="Seconds that sent data may stay unacknowledged.")
+        _Patience, key("Seconds that sent data may stay unacknowledged before the connection ends.")
     ] = 30
 
 
@@ -97,27 +112,50 @@ _WEAKENS = "who has a capture of the connection can read it more easily"
 class ConnectionConfig(msgspec.Struct, frozen=True):
     """`[runners.docker.connection]`: how the connections to the engine are made.
 
-    A table of our own, which gitlab-runner passes over.
+    A table of our own, which gitlab-runner passes over. The `tls_…` keys need TLS to the engine.
     """
 
     keepalive: Annotated[
         bool | KeepaliveConfig,
-        key("`false`, or a table of `idle`, `interval`, `count` and `user_timeout`."),
+        key(
+            "Whether TCP's keepalive is on. `true` is the same as not given; a table chooses its "
+            "times, see below; it is not for UNIX sockets."
+        ),
     ] = True
     idle: Annotated[
-        _Seconds, key("Seconds after which a middlebox forgets a connection without payload.")
+        _Seconds,
+        key(
+            "Seconds after which a middlebox that counts payload alone forgets a connection, "
+            "keepalives or not; see above. 0: there is none.",
+        ),
     ] = 0
     patience: Annotated[
-        _Seconds | None, key("Seconds that a job waits for a gone engine (default: 300).")
+        _Seconds | None,
+        key("Seconds that a job waits for an engine that is gone to come back.", default="300"),
     ] = None
     preview: Annotated[
-        bool | None, key("Whether unfinished lines are shown (default: on this machine only).")
+        bool | None,
+        key(
+            "Whether lines are shown before they end.",
+            default="true for an engine on this machine, else false",
+        ),
     ] = None
-    proxy: Annotated[str, key("The URL of an HTTP proxy on the way.")] = ""
-    tls_ciphers: Annotated[str, key(f"OpenSSL's names of ciphers; {_WEAKENS}.")] = ""
-    tls_max_version: Annotated[TlsVersion, key(f"`1.2` or `1.3`; {_WEAKENS}.")] = ""
+    proxy: Annotated[
+        str,
+        key("The URL of an HTTP proxy on the way.", default="as the environment says"),
+    ] = ""
+    tls_ciphers: Annotated[
+        str, key(f"OpenSSL's names of ciphers; {_WEAKENS}.", default="OpenSSL's own")
+    ] = ""
+    tls_max_version: Annotated[
+        TlsVersion, key(f"The newest version of TLS; {_WEAKENS}.", default="the newest there is")
+    ] = ""
     tls_keylog: Annotated[
-        str, key("A file for the connection's keys; who has it can read the connection.")
+        str,
+        key(
+            "A file for the connection's keys; who has it can read the connection.",
+            default="`SSLKEYLOGFILE`, if that is set",
+        ),
     ] = ""
 
 

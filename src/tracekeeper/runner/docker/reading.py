@@ -6,29 +6,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from tracekeeper.pipeline.nearest import did_you_mean
-from tracekeeper.runner.docker.config import ConnectionConfig, DockerConfig, ServiceConfig
+from tracekeeper.runner.docker.config import (
+    ConnectionConfig,
+    DockerConfig,
+    KeepaliveConfig,
+    ServiceConfig,
+)
+from tracekeeper.runner.docker.runner import auth_of, unknown, warnings_of
 
 SECTION = "[runners.docker]"
 CONNECTION = "[runners.docker.connection]"
+KEEPALIVE = "[runners.docker.connection.keepalive]"
 SERVICES = "[[runners.docker.services]]"
-
-AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
-_RUNNER_KEYS = (
-    "builds_dir",
-    "cache_dir",
-    "clone_url",
-    "environment",
-    "feature_flags",
-    "output_limit",
-    "post_build_script",
-    "post_get_sources_script",
-    "pre_build_script",
-    "pre_get_sources_script",
-    "shell",
-)
-"""Keys of `[[runners]]` that would change what a docker job does there."""
-
 
 _WORDS = {
     str: "text in quotes",
@@ -85,8 +74,8 @@ def read(runner: Mapping[str, Any]) -> Reading:
     errors: list[str] = []
     warnings: list[str] = []
     config = _Reader(errors, warnings).docker(runner["docker"])
-    auth = _auth(runner.get("environment"))
-    warnings += _not_of_the_section(runner, has_auth=bool(auth))
+    auth = auth_of(runner.get("environment"))
+    warnings += warnings_of(runner, has_auth=bool(auth))
     return Reading(config, auth, Findings(tuple(errors), tuple(warnings)))
 
 
@@ -110,7 +99,12 @@ class _Reader:
         if not isinstance(table, dict):
             self._errors.append(f"{CONNECTION} is not a table")
             return ConnectionConfig()
-        return ConnectionConfig(**self._values(ConnectionConfig, CONNECTION, table))
+        nested: dict[str, Any] = {}
+        if isinstance(keepalive := table.get("keepalive"), dict):
+            values = self._values(KeepaliveConfig, KEEPALIVE, keepalive)
+            nested["keepalive"] = KeepaliveConfig(**values)
+        rest = {name: value for name, value in table.items() if name not in nested}
+        return ConnectionConfig(**nested, **self._values(ConnectionConfig, CONNECTION, rest))
 
     def _services(self, tables: object) -> Iterator[ServiceConfig]:
         if not isinstance(tables, list):
@@ -130,20 +124,18 @@ class _Reader:
         found: dict[str, Any] = {}
         for name, value in table.items():
             if name not in fields:
-                hint = did_you_mean(name, fields)
-                self._warn(f"unknown key {name} in {section}", f"; {hint}" if hint else "")
+                self._warnings.append(unknown(name, section, tuple(fields)))
                 continue
             extra = meta(fields[name]).extra or {}
             if ignored := extra["ignored"]:
-                self._warn(f"known, not acted on: {name} in {section}, because {ignored}")
+                self._warnings.append(
+                    f"known, not acted on: {name} in {section}, because {ignored}"
+                )
             try:
                 found[name] = _checked(fields[name], value)
             except ValueError as error:
                 self._errors.append(f"{name} in {section} {error}")
         return found
-
-    def _warn(self, *parts: str) -> None:
-        self._warnings.append("".join(parts))
 
 
 def meta(field: msgspec.structs.FieldInfo) -> msgspec.Meta:
@@ -156,8 +148,8 @@ def wording(kind: Any) -> str:
     """What a value of a type is written like in TOML."""
     if get_origin(kind) is Annotated:
         plain, *metas = get_args(kind)
-        least = [meta.ge for meta in metas if meta.ge is not None]
-        return wording(plain) + (f", {least[0]} or more" if least else "")
+        limits = [meta for meta in metas if meta.ge is not None]
+        return wording(plain) + "".join(map(_range, limits))
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind) if choice)
     if get_origin(kind) is tuple:
@@ -166,7 +158,11 @@ def wording(kind: Any) -> str:
         return f"a table of {wording(get_args(kind)[1])}"
     if isinstance(kind, UnionType) or get_origin(kind) is Union:
         return " or ".join(wording(each) for each in get_args(kind) if each is not NoneType)
-    return _WORDS.get(kind, "a table of positive whole numbers")
+    return _WORDS.get(kind, "a table of whole numbers")
+
+
+def _range(limits: msgspec.Meta) -> str:
+    return f", {limits.ge} or more" if limits.le is None else f", {limits.ge} to {limits.le}"
 
 
 def _checked(field: msgspec.structs.FieldInfo, value: object) -> object:
@@ -183,22 +179,3 @@ def _checked(field: msgspec.structs.FieldInfo, value: object) -> object:
             subject = f"{converted!r} " if isinstance(converted, str) else ""
             raise ValueError(f"has a wrong value: {subject}{error}") from None
     return converted
-
-
-def _auth(environment: object) -> str:
-    """The value of DOCKER_AUTH_CONFIG in a list of ``KEY=VALUE``; the last one counts."""
-    entries = environment if isinstance(environment, list) else []
-    pairs = [entry.partition("=") for entry in entries if isinstance(entry, str)]
-    found = [value for name, _, value in pairs if name == AUTH_VARIABLE]
-    return found[-1] if found else ""
-
-
-def _not_of_the_section(runner: Mapping[str, Any], *, has_auth: bool) -> Iterator[str]:
-    for name in _RUNNER_KEYS:
-        if not runner.get(name):
-            continue
-        if name == "environment" and has_auth:
-            if len(runner[name]) > 1:
-                yield f"of environment in [[runners]] only {AUTH_VARIABLE} is acted on"
-        else:
-            yield f"known, not acted on: {name} in [[runners]]; it is the runner's"

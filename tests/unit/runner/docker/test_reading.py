@@ -1,5 +1,4 @@
 import tomllib
-from typing import Any
 
 import pytest
 
@@ -42,6 +41,7 @@ concurrent = 4
 """
 
 
+KEEPALIVE = "[runners.docker.connection.keepalive]"
 NO_HELPER = "there is no helper container: files go in and out by the engine's archive calls"
 
 
@@ -164,9 +164,17 @@ def test_no_one_section(text: str, name: str, why: str, names: list[str]) -> Non
             "[runners.docker.connection]\nkeepalive = 5",
             wrong(
                 "keepalive",
-                "write true or false or a table of positive whole numbers",
+                "write true or false or a table of whole numbers",
                 section="[runners.docker.connection]",
             ),
+        ),
+        (
+            "[runners.docker.connection]\nkeepalive = { idle = 0, count = 2 }",
+            wrong("idle", "write a whole number, 1 to 32767", section=KEEPALIVE),
+        ),
+        (
+            "[runners.docker.connection.keepalive]\ncount = 128",
+            wrong("count", "write a whole number, 1 to 127", section=KEEPALIVE),
         ),
         (
             "[runners.docker.connection]\npatience = -1",
@@ -217,6 +225,13 @@ def test_every_error_is_found() -> None:
             "[runners.docker.connection]\nkeep_alive = true",
             "unknown key keep_alive in [runners.docker.connection]; did you mean `keepalive`?",
         ),
+        (
+            "[runners.docker.connection]\nkeepalive = { intervall = 5 }",
+            (
+                "unknown key intervall in [runners.docker.connection.keepalive]; "
+                "did you mean `interval`?"
+            ),
+        ),
     ],
 )
 def test_warnings(text: str, sentence: str) -> None:
@@ -230,27 +245,9 @@ def test_keepalives_are_on_or_off(value: str, expected: bool) -> None:
     assert reading.findings.errors == ()
 
 
-@pytest.mark.parametrize(
-    ("runner", "auth", "sentences"),
-    [
-        ({}, "", ()),
-        (
-            {"shell": "bash", "environment": ["A=b"], "pre_build_script": "", "token": "x"},
-            "",
-            (
-                "known, not acted on: environment in [[runners]]; it is the runner's",
-                "known, not acted on: shell in [[runners]]; it is the runner's",
-            ),
-        ),
-        ({"environment": ["DOCKER_AUTH_CONFIG=1", "DOCKER_AUTH_CONFIG={a=b}"]}, "{a=b}", ("of",)),
-        ({"environment": ["DOCKER_AUTH_CONFIG={}"]}, "{}", ()),
-        ({"environment": [3]}, "", ("known",)),
-        ({"environment": "A=b"}, "", ("known",)),
-    ],
-)
-def test_keys_of_the_runner(runner: dict[str, Any], auth: str, sentences: tuple[str, ...]) -> None:
-    reading = read({"docker": {}, **runner})
-    assert reading.auth == auth
-    assert len(reading.findings.warnings) == len(sentences)
-    for warning, sentence in zip(reading.findings.warnings, sentences, strict=True):
-        assert warning.startswith(sentence)
+def test_the_runner_around_the_section() -> None:
+    reading = read({"docker": {}, "exekutor": "docker", "environment": ["DOCKER_AUTH_CONFIG={}"]})
+    assert reading.auth == "{}"
+    assert reading.findings.warnings == (
+        "unknown key exekutor in [[runners]]; did you mean `executor`?",
+    )
