@@ -202,6 +202,10 @@ class Follow:
         """The reading was broken off by its reader, to go on over a new connection."""
         self._move(Event.RENEWED)
 
+    def mistrust(self) -> None:
+        """Read the log a second time in the end, as after a break."""
+        self._broken = True
+
     def answered(self, *, running: bool) -> None:
         """The engine said whether the container runs."""
         if running:

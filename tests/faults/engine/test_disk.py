@@ -32,10 +32,14 @@ while [ $i -lt {LINES} ]; do
 done"""
 
 
-def job_on_a_full_disk(project: Project, then: str, *, planted: str = "") -> Job:
-    """A job whose output the engine cannot write, until `then`."""
+def job_on_a_full_disk(
+    project: Project, then: str, *, planted: str = "", preview: bool | None = None
+) -> Job:
+    """A job whose output the engine cannot write, until `then`. `preview` False: an engine that is
+    far, to which there is no attach."""
     with machine.started(disk="24m") as engine:
-        run = project.run(Host(engine.url, patience=10), job_yaml(script(then)), planted=planted)
+        host = Host(engine.url, patience=10, preview=preview)
+        run = project.run(host, job_yaml(script(then)), planted=planted)
         job = run.job()
         print(f"{len(job.written)} of {len(WRITTEN)} bytes: {job.message} {job.notes}")
         assert len(job.written) < len(WRITTEN), "the disk was not full"
@@ -48,6 +52,12 @@ def test_a_job_whose_log_could_not_be_written(project: Project, then: str) -> No
     job = job_on_a_full_disk(project, then)
     assert job.is_loud
     assert job.verdict == "unproven"
+
+
+@pytest.mark.parametrize("then", [":", EMPTY], ids=["for good", "for a while"])
+def test_on_an_engine_that_is_far(project: Project, then: str) -> None:
+    """There is no attach to compare with: the second reading has to find the hole."""
+    assert job_on_a_full_disk(project, then, preview=False).is_loud
 
 
 def test_a_planted_bug_is_caught(project: Project) -> None:

@@ -282,6 +282,19 @@ def test_a_reading_that_is_renewed_goes_on_where_it_was() -> None:
     assert text(follow.feed(log)) == b"three"
 
 
+def test_a_log_that_is_mistrusted_is_read_twice() -> None:
+    follow = Follow(NONCE)
+    log = entry(0, b"one\n") + entry(1, b"two" + END)
+    follow.feed(log)
+    follow.ended(broken=False)
+    follow.mistrust()
+    follow.answered(running=False)
+    assert isinstance(wants(follow), Read)
+    assert text(follow.feed(log)) == b""
+    follow.ended(broken=False)
+    assert (wants(follow), follow.altered) == (None, "")
+
+
 def test_an_empty_log() -> None:
     follow = Follow(NONCE)
     follow.ended(broken=False)

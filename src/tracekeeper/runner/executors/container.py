@@ -35,6 +35,9 @@ from tracekeeper.runner.executors.story import Story
 QUESTION = 20.0
 """Seconds of silence after which the engine is asked whether it is there. With the time that it
 has to answer, a dead host is known within 45 s."""
+REREAD = 100_000
+"""So many entries of a log are read a second time where there is no attach as another witness: of a
+log with holes, which a full disk leaves, two readings hardly ever give the same."""
 EXIT_DELAY = 0.5
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
 
@@ -162,6 +165,8 @@ class ContainerRun:
 
     async def _ask(self, exited: asyncio.Task[int]) -> None:
         running = await self._is_running(exited)
+        if self._showing is None and self._follow.position.seen <= REREAD:
+            self._follow.mistrust()
         self._follow.answered(running=running)
         if running:
             await self._backoff.pause()
