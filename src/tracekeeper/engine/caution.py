@@ -29,7 +29,7 @@ def how_to_speak_tls(url: str) -> str:
     if url.startswith("http:"):
         return f"http:// is never TLS: write tcp:// or https://, and set {variables}"
     return (
-        f"set {variables} (tls_verify and tls_cert_path in a config.toml), or use a docker context"
+        f"set {variables}, or use a docker context; in a config.toml, tls_verify and tls_cert_path"
     )
 
 
