@@ -63,8 +63,8 @@ def judged(kept: Outcome, forgotten: Outcome, seconds: float) -> Finding:
     if kept.end == "survived":
         return ok("idle", f"{both}, {other}: the path forgets, and our keepalives prevent it")
     hint = (
-        "set an idle budget below that limit (`idle` in [runners.docker.connection]), or a keepalive that is"
-        " well below it"
+        "set an idle budget below that limit (`idle` in [runners.docker.connection]), or a"
+        " keepalive that is well below it"
     )
     if forgotten.end == "survived":
         return warning("idle", f"{both}, though {other}", "repeat it; it may have been chance")
