@@ -7,7 +7,7 @@ import threading
 import uuid
 import zipfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pytest
 
 from tracekeeper.engine.client import Engine, answers
 from tracekeeper.engine.containers import Containers
-from tracekeeper.engine.errors import EngineRefused
+from tracekeeper.engine.errors import ConnectionLost, EngineRefused
 from tracekeeper.engine.host import Host
+from tracekeeper.engine.tasks import end
 from tracekeeper.errors import JobError
 from tracekeeper.events import ConnectionEvent
 from tracekeeper.protocol.payload import (
@@ -29,6 +30,7 @@ from tracekeeper.protocol.payload import (
     Step,
 )
 from tracekeeper.runner.docker.config import DockerConfig, DockerSettings
+from tracekeeper.runner.executors import docker
 from tracekeeper.runner.executors.docker import DockerExecutor
 from tracekeeper.runner.executors.leftovers import DATA_LABEL, RUN_LABEL, remove_leftovers
 
@@ -115,6 +117,7 @@ class Job:
         services: tuple[ImageSpec, ...] = (),
         variables: dict[str, str] | None = None,
         files: dict[str, bytes] | None = None,
+        url: str = "",
         **options: Any,
     ) -> DockerExecutor:
         spec = image if isinstance(image, ImageSpec) else ImageSpec(image or self.image)
@@ -123,7 +126,7 @@ class Job:
         return DockerExecutor(
             payload,
             variables or {},
-            host=Host(self.url),
+            host=Host(url or self.url),
             sources=Tree(files or {"README": b"read me\n"}),
             labels={DATA_LABEL: self.data_id, RUN_LABEL: "run-1"},
             **options,
@@ -382,6 +385,54 @@ def test_second_cancellation_kills_at_once(job: Job) -> None:
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await running
+
+    run(main())
+
+
+async def never_ends(*_arguments: object, **_options: object) -> int:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def lost(*_arguments: object, **_options: object) -> None:
+    raise ConnectionLost("the engine is away")
+
+
+def test_a_signal_that_nobody_answers_holds_up_no_kill(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a script has put something else in the place of the image's `sh`."""
+
+    async def main() -> None:
+        async with job.prepared(grace=0.5) as executor:
+            script = b"trap '' TERM; echo up; while :; do sleep 0.1; done"
+            running = asyncio.create_task(executor.run(SCRIPT, script, job.output))
+            await job.output.until(lambda: b"up" in job.output.data)
+            monkeypatch.setattr(Containers, "execute", never_ends)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+    run(main())
+
+
+def test_a_cancellation_while_the_engine_is_away_stays_one(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "LAST_WORDS", 0.1)
+
+    async def main() -> None:
+        async with job.prepared(grace=0.1) as executor:
+            script = b"trap '' TERM; echo up; while :; do sleep 0.1; done"
+            running = asyncio.create_task(executor.run(SCRIPT, script, job.output))
+            await job.output.until(lambda: b"up" in job.output.data)
+            for name in ("execute", "kill"):
+                monkeypatch.setattr(Containers, name, lost)
+            before = len(asyncio.all_tasks())
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert len(asyncio.all_tasks()) < before - 1, "the follower goes on"
 
     run(main())
 
@@ -755,3 +806,86 @@ def test_no_engine_answers(tmp_path: Path) -> None:
     assert sentence is not None
     assert "No such file or directory" in sentence
     assert threading.active_count() == 1
+
+
+# ------------------------------------------------------------------------- no answer
+
+
+class Unanswered:
+    """Forwards to an engine, but withholds the answers to what makes a `kind` of thing."""
+
+    def __init__(self, engine: str, kind: str) -> None:
+        self._engine = engine.removeprefix("unix://")
+        self._head = f"/{kind}/create".encode()
+        self._links: set[asyncio.Task[None]] = set()
+        self.made = asyncio.Event()
+        """The engine has made such a thing."""
+
+    @asynccontextmanager
+    async def listening(self, path: Path) -> AsyncIterator[str]:
+        server = await asyncio.start_unix_server(self._link, path)
+        try:
+            yield f"unix://{path}"
+        finally:
+            server.close()
+            await end(*self._links)
+
+    async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
+        above, below = await asyncio.open_unix_connection(self._engine)
+        withheld = asyncio.Event()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(
+                self._up(reader, below, withheld), self._down(above, writer, withheld)
+            )
+        below.close()
+        writer.close()
+
+    async def _up(
+        self, reader: asyncio.StreamReader, below: asyncio.StreamWriter, withheld: asyncio.Event
+    ) -> None:
+        while data := await reader.read(65536):
+            if self._head in data.partition(b"\r\n")[0]:
+                withheld.set()
+            below.write(data)
+        below.close()
+
+    async def _down(
+        self, above: asyncio.StreamReader, writer: asyncio.StreamWriter, withheld: asyncio.Event
+    ) -> None:
+        while data := await above.read(65536):
+            if withheld.is_set():
+                self.made.set()
+                continue
+            writer.write(data)
+        writer.close()
+
+
+@pytest.mark.parametrize("kind", ["containers", "networks", "volumes"])
+def test_what_an_engine_makes_and_does_not_answer_to_is_removed(
+    job: Job, kind: str, engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("docker", "surroundings", "services"):
+        monkeypatch.setattr(f"tracekeeper.runner.executors.{module}.UNANSWERED", 0.1)
+    settings = DockerSettings(DockerConfig(disable_cache=True, volumes=("/cache",)))
+
+    async def main() -> None:
+        engine = Unanswered(engine_url, kind)
+        async with engine.listening(tmp_path / "engine") as url:
+            services = (ImageSpec(job.image),) if kind == "networks" else ()
+            executor = job.executor(services=services, settings=settings, url=url)
+            preparing = asyncio.create_task(executor.prepare(job.output))
+            await engine.made.wait()
+            for _ in range(3):
+                preparing.cancel()
+                await asyncio.sleep(0)
+            with pytest.raises(asyncio.CancelledError):
+                async with asyncio.timeout(30):
+                    await preparing
+            assert await job.left()
+            await executor.cleanup()
+            assert await job.left() == []
+
+    run(main())

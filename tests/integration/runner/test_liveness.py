@@ -74,7 +74,8 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 
 @pytest.fixture
 def follow_script(engine_url: str, busybox: str) -> FollowScript:
-    """Runs a script in a container over the engine at `host`, while something else happens."""
+    """Runs a script in a container over the engine at `host`, while something else happens. NONCE
+    in a script is what the end marker will have."""
 
     async def run(host: Host, script: str, meanwhile: Meanwhile) -> tuple[Ended, Heard]:
         heard, nonce = Heard(), secrets.token_hex(16)
@@ -83,7 +84,9 @@ def follow_script(engine_url: str, busybox: str) -> FollowScript:
             try:
                 first = dispatcher.first_members("/builds")
 
-                tar = _once(first + dispatcher.step_archive(script.encode(), nonce))
+                tar = _once(
+                    first + dispatcher.step_archive(script.replace("NONCE", nonce).encode(), nonce)
+                )
                 await direct.containers.put_archive(made, "/", tar)
                 async with await Engine.connect(host) as engine:
                     job = ContainerRun(engine, made, Follow(nonce), nonce, heard)
@@ -287,3 +290,11 @@ def test_lines_that_the_engine_did_not_log(
     ended, heard = follow_script(Host(engine_url), "echo one; echo two; echo three")
     assert ended.doubt == "the engine's log lacks 1 of the lines that the script wrote"
     assert heard.output == b"one\ntwo\nthree\n"
+
+
+def test_a_forged_end_marker_does_not_make_a_job_green(
+    follow_script: FollowScript, engine_url: str
+) -> None:
+    forge = r"printf '\036tracekeeper-end:%s:0\n' NONCE; echo hidden; exit 1"
+    ended, _ = follow_script(Host(engine_url), forge)
+    assert ended.doubt == "the end marker says exit status 0, but the container ended with 1"

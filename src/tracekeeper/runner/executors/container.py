@@ -104,6 +104,7 @@ class ContainerRun:
         self._canary = Canary(engine.containers, container, canary)
         self._showing: asyncio.Task[None] | None = None
         self._was_cut = self._is_taken_up = False
+        self._starts = 0
         self._restarted = ""
 
     @property
@@ -136,6 +137,7 @@ class ContainerRun:
         """Start it. If the answer is lost, once more: the step of a container runs only once,
         however often it is started (`dispatcher`)."""
         while True:
+            self._starts += 1
             try:
                 await self._containers.start(self._container)
             except EngineRefused as error:
@@ -157,7 +159,7 @@ class ContainerRun:
                     await self._read(want)
             state = await self._inspect()
             doubt = self._follow.doubt or self._restarted or await self._forgotten(exited)
-            doubt = doubt or await self._missing()
+            doubt = doubt or await self._missing() or self._contradiction(state)
         finally:
             await end(exited, canary)
             self._story.closed(self._engine.keepalive)
@@ -311,6 +313,17 @@ class ContainerRun:
         if not (missing := self._preview.missing):
             return ""
         return f"the engine's log lacks {missing} of the lines that the script wrote"
+
+    def _contradiction(self, state: ContainerState) -> str:
+        """Why the end marker is not the dispatcher's own; empty if it may be. A container that was
+        started twice has the exit status of its second start."""
+        status = self._follow.exit_status
+        if status in (None, state.exit_code) or self._starts != 1:
+            return ""
+        return (
+            f"the end marker says exit status {status}, but the container ended with"
+            f" {state.exit_code}"
+        )
 
     async def _inspect(self) -> ContainerState:
         while True:

@@ -21,19 +21,22 @@ COMMAND = ("sh", f"{DIRECTORY}/dispatcher")
 DISPATCHER = rf"""exec 2>&1 </dev/null
 trap : TERM
 (: >{BEGUN}) 2>/dev/null
-shell=sh
-command -v bash >/dev/null 2>&1 && shell=bash
-read -r nonce <{DIRECTORY}/nonce || exit
+unset tracekeeper_nonce tracekeeper_shell tracekeeper_status
+tracekeeper_shell=sh
+command -v bash >/dev/null 2>&1 && tracekeeper_shell=bash
+read -r tracekeeper_nonce <{DIRECTORY}/nonce || exit
 (: >{DIRECTORY}/nonce) 2>/dev/null
-"$shell" {DIRECTORY}/step
-status=$?
-printf '\036tracekeeper-end:%s:%s\n' "$nonce" "$status"
-exit "$status"
+"$tracekeeper_shell" {DIRECTORY}/step
+tracekeeper_status=$?
+printf '\036tracekeeper-end:%s:%s\n' "$tracekeeper_nonce" "$tracekeeper_status"
+exit "$tracekeeper_status"
 """
 """`trap` keeps a dispatcher alive that is not process 1 of its container.
 
-The nonce is there for one start: no step can write its own end marker, and a container that
-somebody restarts does not run its step again."""
+The nonce is there for one start, so a container that somebody restarts does not run its step again.
+No variable of a job has these names, or it would carry them into the step's environment. A step
+that digs the nonce out of this shell's memory may write an end marker; it cannot choose the
+container's exit status with it, and the two are compared."""
 
 TERMINATE = ("sh", "-c", "kill -TERM -1")
 """Sends SIGTERM to every process of the container but process 1 (kill(2))."""

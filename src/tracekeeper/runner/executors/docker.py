@@ -19,7 +19,7 @@ from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnrea
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.position import Position
-from tracekeeper.engine.tasks import Backoff, end, to_its_end
+from tracekeeper.engine.tasks import UNANSWERED, Backoff, end, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.protocol.payload import JobPayload, Step
 from tracekeeper.runner.docker.config import DEFAULTS, DockerSettings
@@ -34,6 +34,7 @@ from tracekeeper.runner.executors.archives import (
 )
 from tracekeeper.runner.executors.base import Output, Sources, StepResult
 from tracekeeper.runner.executors.container import ContainerRun, Ended, StartRefused
+from tracekeeper.runner.executors.endings import doubt_after, removed_under_us
 from tracekeeper.runner.executors.failures import Subject, not_begun, not_started
 from tracekeeper.runner.executors.leftovers import ROLE_LABEL, remove_labelled
 from tracekeeper.runner.executors.standing import (
@@ -140,10 +141,11 @@ class DockerExecutor:
         self._surroundings = self._surroundings_at(engine)
         try:
             self._subject = await self._surroundings.prepare(output)
-            await to_its_end(self._create())
-        except ConnectionLost:
+            await to_its_end(self._create(), within=UNANSWERED)
+        except (ConnectionLost, asyncio.CancelledError) as error:
             self._by_labels = True  # what was made may be known to the engine alone
-            await asyncio.sleep(MAKING)
+            if isinstance(error, ConnectionLost):
+                await asyncio.sleep(MAKING)
             raise
 
     async def put_sources(self, output: Output, script: bytes = b"") -> None:
@@ -231,10 +233,10 @@ class DockerExecutor:
             refused = self._around.refused(error.reason)
             raise refused or not_started(error.reason, self._started) from error
         except EngineRefused as error:
-            raise _gone(error) from error
+            raise removed_under_us(error) from error
         finally:
             self._position = follow.position
-            self.doubt, self.altered = _doubt_after(running), follow.altered
+            self.doubt, self.altered = doubt_after(running), follow.altered
 
     @asynccontextmanager
     async def collect(self, paths: Sequence[str]) -> AsyncIterator[Path]:
@@ -273,13 +275,13 @@ class DockerExecutor:
 
     async def _remove(self, engine: Engine) -> None:
         await engine.ping(probe=True)  # one that hangs would hold up the end of the run for minutes
+        if self._by_labels and self._labels:
+            await remove_labelled(engine, self._labels)
         if self._container:
             stay = self._settings.config.volume_keep
             await engine.containers.remove(self._container, volumes=not stay)
         if self._surroundings is not None:
             await self._surroundings.remove()
-        if self._by_labels and self._labels:
-            await remove_labelled(engine, self._labels)
 
     @property
     def _connected(self) -> Engine:
@@ -370,14 +372,24 @@ class DockerExecutor:
         containers = self._connected.containers
         try:
             if not self._settings.config.pid_mode:  # or it would reach the processes of others
-                with suppress(EngineError):  # it may have ended just now
-                    await containers.execute(self._container, dispatcher.TERMINATE, user="0")
-                await asyncio.wait({running}, timeout=self._grace)
+                await self._terminate(running)
         finally:
-            if not running.done():
-                await containers.kill(self._container)
-                await asyncio.wait({running}, timeout=LAST_WORDS)
-            await end(running)
+            try:
+                if not running.done():
+                    with suppress(EngineError):  # a later run removes what cannot be reached now
+                        await containers.kill(self._container)
+                    await asyncio.wait({running}, timeout=LAST_WORDS)
+            finally:
+                await end(running)
+
+    async def _terminate(self, running: asyncio.Task[Ended]) -> None:
+        """Send SIGTERM to all of the script, and give it time to end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                with suppress(EngineError):  # it may have ended just now
+                    command = dispatcher.TERMINATE
+                    await self._connected.containers.execute(self._container, command, user="0")
+                await asyncio.wait({running})
 
     async def _result(self, ended: Ended) -> StepResult:
         status, state = ended.exit_status, ended.state
@@ -393,28 +405,3 @@ class DockerExecutor:
                 return True
         except EngineRefused:
             return False
-
-
-def _doubt_after(running: asyncio.Task[Ended]) -> str:
-    """Why some output may be missing of a container that was started, however that went."""
-    if not running.done() or running.cancelled():
-        return "the script did not run to its end"
-    error = running.exception()
-    if error is None:
-        return _doubt(running.result())
-    return "" if isinstance(error, StartRefused) else str(error)
-
-
-def _doubt(ended: Ended) -> str:
-    if ended.doubt and ended.state.oom_killed:
-        return "the kernel killed the container's main process: its memory limit was reached"
-    return ended.doubt
-
-
-def _gone(error: EngineRefused) -> Exception:
-    if error.status not in {404, 409}:  # none such, or marked for removal
-        return error
-    return JobError(
-        "the job's container was removed while its script ran; its output is lost from there on",
-        reason="runner_system_failure",
-    )

@@ -14,7 +14,7 @@ from tracekeeper.engine.client import Engine
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.references import service_aliases
-from tracekeeper.engine.tasks import first, to_its_end
+from tracekeeper.engine.tasks import UNANSWERED, first, to_its_end
 from tracekeeper.errors import EngineError, JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec
@@ -103,7 +103,8 @@ class Services:
                 output.note(f"WARNING: it is not called {names}: another service is")
             aliases = tuple(alias for alias in service.aliases if alias not in taken)
             taken.update(aliases)
-            await self._start(msgspec.structs.replace(service, aliases=aliases))
+            service = msgspec.structs.replace(service, aliases=aliases)
+            await to_its_end(self._start(service), within=UNANSWERED)
 
     async def wait(self, output: Output, *, seconds: float = WAIT) -> None:
         """Wait until all are ready; 0 seconds are the default, fewer mean not at all. One that is
@@ -170,9 +171,6 @@ class Services:
         return await self._made(body, platform)
 
     async def _made(self, config: Mapping[str, object], platform: str = "") -> str:
-        return await to_its_end(self._create_and_note(config, platform))
-
-    async def _create_and_note(self, config: Mapping[str, object], platform: str) -> str:
         container = await self._engine.containers.create(config, platform=platform)
         self.containers.append(container)
         return container
@@ -209,15 +207,14 @@ class Services:
 
     async def _listening(self, container: str, ports: Sequence[int]) -> str:
         patterns = " | ".join(f"0A:*:{port:04X}" for port in ports)
-        probe = await self._made(
-            {
-                "Image": self._probe_image,
-                "Entrypoint": ["sh", "-c", _LISTENS % patterns],
-                "Cmd": [],
-                "Labels": self._setup.labels,
-                "HostConfig": {"NetworkMode": f"container:{container}"},
-            }
-        )
+        config = {
+            "Image": self._probe_image,
+            "Entrypoint": ["sh", "-c", _LISTENS % patterns],
+            "Cmd": [],
+            "Labels": self._setup.labels,
+            "HostConfig": {"NetworkMode": f"container:{container}"},
+        }
+        probe = await to_its_end(self._made(config), within=UNANSWERED)
         try:
             async with self._engine.containers.wait(probe, "next-exit") as waiting:
                 await self._engine.containers.start(probe)

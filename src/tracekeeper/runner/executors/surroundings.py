@@ -9,7 +9,7 @@ import msgspec
 from tracekeeper.engine.client import Engine, agreed_version
 from tracekeeper.engine.errors import EngineRefused
 from tracekeeper.engine.models import Image
-from tracekeeper.engine.tasks import to_its_end
+from tracekeeper.engine.tasks import UNANSWERED, to_its_end
 from tracekeeper.errors import JobError
 from tracekeeper.pipeline.variables import expand
 from tracekeeper.protocol.payload import ImageSpec, JobPayload
@@ -72,8 +72,8 @@ class Surroundings:
         described = self._described()
         for service in described:
             await self._obtain(service.spec, service.image, output)
-        await to_its_end(self._make_network(services=bool(described)))
-        await to_its_end(self.volumes.make(self._variables))
+        await to_its_end(self._make_network(services=bool(described)), within=UNANSWERED)
+        await to_its_end(self.volumes.make(self._variables), within=UNANSWERED)
         if described:
             await self._start(described, subject.name, output)
         if config.disable_entrypoint_overwrite and self._spec.entrypoint:
@@ -209,7 +209,7 @@ class Surroundings:
 
     async def _start(self, described: Sequence[Service], probe: str, output: Output) -> None:
         self.services = Services(self._engine, self._setup, self._network, probe)
-        await to_its_end(self.services.start(described, output))
+        await self.services.start(described, output)
         if _is_true(self._variables.get("CI_DEBUG_SERVICES", "")):
             self._logs = ServiceLogs(self._engine, self.services.names)
         async with self.logs_shown(output):
