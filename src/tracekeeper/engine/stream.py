@@ -151,8 +151,8 @@ class StreamConnection:
         data = await self._reader.read(READ_SIZE)
         at_once = time.monotonic() - asked < GATHER
         self._sprint = self._sprint + 1 if at_once and len(data) < SMALL else 0
-        if not data and self._reader.failure is not None:
-            raise _lost(self._reader.failure)
+        if not data and (failure := self._reader.failure) is not None:
+            raise _lost(failure) from failure
         return data
 
     async def _gather(self) -> None:
