@@ -73,3 +73,9 @@ def test_wrong_usage(project: Project) -> None:
         ("--docker-config", "/none"),
     ):
         assert project.tracekeeper("engine", "check", *arguments).returncode == 2
+
+
+@pytest.mark.parametrize("command", [("run",), ("engine", "check")])
+def test_contexts_are_completed(project: Project, command: tuple[str, ...]) -> None:
+    shown = project.tracekeeper("_complete", "--", *command, "--docker-context", "def")
+    assert shown.stdout == b"default\t\n"

@@ -288,3 +288,21 @@ def test_a_record_that_is_torn(checkout: Any, engine_url: str, busybox: str) -> 
     assert "run 1 cannot be taken up" in done.stderr
     checkout.pipeline("job: {script: [echo]}")
     assert "removed now" in checkout.run().warnings[0]
+
+
+def test_an_engine_that_was_named_stays_named(checkout: Any) -> None:
+    checkout.pipeline("""
+stages: [first, second]
+first: {stage: first, script: [echo begun, sleep 300]}
+second: {stage: second, image: busybox, script: [echo here], when: always}
+""")
+    killed = start(checkout, f"unix://{checkout.home}/none")
+    killed.until_output("\nbegun\n")
+    kill(killed)
+    done = resume(checkout)
+    assert done.returncode == 1
+    [second] = [event for event in told(done, "job_started") if event["name"] == "second"]
+    assert (second["executor"], second["why"]) == (
+        "docker",
+        "the engine was named by --docker-host",
+    )
