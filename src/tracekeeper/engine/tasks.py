@@ -3,26 +3,41 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+UNANSWERED = 5.0
+"""Seconds that an engine has to answer to what makes something there, once nobody wants it any
+more. An answer tells what is to be removed; without one it is looked for."""
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`. Cancellations wait until it is done, so that what it makes is known."""
+async def to_its_end(work: Coroutine[Any, Any, T], *, within: float | None = None) -> T:
+    """Await `work`. Cancellations wait until it is done, so that what it makes is known; with
+    `within`, so many seconds from the first one on: then `work` is cancelled too."""
     task = asyncio.ensure_future(work)
-    canceled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            canceled = error
-    if canceled is not None:
-        raise canceled
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        await _ended(task, within)
+        raise
     return task.result()
+
+
+async def _ended(task: asyncio.Task[Any], within: float | None) -> None:
+    """Wait for the end of `task`, whatever is cancelled; if need be, it is after `within` s."""
+    loop = asyncio.get_running_loop()
+    timer = None if within is None else loop.call_later(within, task.cancel)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    if timer is not None:
+        timer.cancel()
+    if not task.cancelled():
+        task.exception()  # the cancellation is what is raised
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -121,3 +121,55 @@ def test_a_thread_is_waited_for() -> None:
     assert asyncio.run(in_thread(divmod, 7, 2)) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(in_thread(divmod, 7, 0))
+
+
+@pytest.mark.parametrize("cancellations", [1, 3])
+def test_what_does_not_end_is_cancelled_after_a_while(cancellations: int) -> None:
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        async def unanswered() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(to_its_end(unanswered(), within=0.01))
+        for _ in range(cancellations):
+            await asyncio.sleep(0)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    asyncio.run(main())
+
+
+def test_no_time_passes_without_a_cancellation() -> None:
+    async def main() -> str:
+        async def slow() -> str:
+            await asyncio.sleep(0.02)
+            return "made"
+
+        return await to_its_end(slow(), within=0.0)
+
+    assert asyncio.run(main()) == "made"
+
+
+def test_a_cancellation_counts_more_than_a_failure() -> None:
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def failing() -> None:
+            await go.wait()
+            raise OSError("refused")
+
+        task = asyncio.create_task(to_its_end(failing(), within=60.0))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
