@@ -9,6 +9,7 @@ ever sent twice: what became of it is unknown, and only the caller knows how to 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -50,6 +51,10 @@ QUESTION = 20.0
 """Seconds without an answer after which an engine is asked, over a new connection, whether it is
 there: to make or start a container may take long."""
 _PROBE = Timeouts(answer=10.0, silence=10.0)
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON that was expected."""
+_API_VERSION = re.compile("([0-9]{1,4})[.]([0-9]{1,4})")
 
 T = TypeVar("T")
 Query: TypeAlias = Mapping[str, str | int | bool]
@@ -166,7 +171,7 @@ class Engine:
             data = await response.read()
         try:
             return msgspec.json.decode(data, type=answer)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise EngineUnreachable(
                 f"what answers at {self.url} is no Docker Engine: {error}"
             ) from error
@@ -307,10 +312,11 @@ def agreed_version(version: Version) -> str:
 
 
 def _numbers(text: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise EngineUnreachable(f"the engine names no version of its API that is one: {text!r}")
-    return int(major), int(minor)
+    if not (match := _API_VERSION.fullmatch(text)):
+        raise EngineUnreachable(
+            f"the engine names no version of its API that is one: {text[:20]!r}"
+        )
+    return int(match[1]), int(match[2])
 
 
 def _dotted(version: tuple[int, int]) -> str:
@@ -329,7 +335,7 @@ async def _refusal(response: Response) -> EngineRefused:
     data = await response.read()
     try:
         reason = msgspec.json.decode(data, type=_Refusal).message
-    except msgspec.DecodeError:
+    except NOT_JSON:
         reason = data[:500].decode(errors="replace").strip()
     message = f"the Docker Engine refused: {reason or f'HTTP status {response.status}'}"
     return EngineRefused(message, status=response.status, reason=reason)

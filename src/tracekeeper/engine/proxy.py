@@ -14,8 +14,8 @@ import msgspec
 
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
-from tracekeeper.engine.host import Host, shown
-from tracekeeper.engine.stream import reason, tcp_stream
+from tracekeeper.engine.host import Host, Tls, shown
+from tracekeeper.engine.stream import host_name, reason, tcp_stream
 from tracekeeper.errors import UsageError
 
 _PORTS = {"http": 80, "https": 443}
@@ -60,17 +60,17 @@ async def through_proxy(host: Host, name: str, port: int) -> Connection:
 def _proxy(url: str) -> _Proxy:
     try:
         parts = urlsplit(url)
-        port = parts.port
+        name, port = host_name(parts.hostname or ""), parts.port
     except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in _PORTS or not parts.hostname:
+        parts, name, port = urlsplit(""), "", None
+    if parts.scheme not in _PORTS:
         raise UsageError(
             f"{shown(url)!r} is no HTTP proxy",
             hint="use http://[user:password@]host:port; special characters of a password as %XX",
         )
     return _Proxy(
         tls=parts.scheme == "https",
-        name=parts.hostname,
+        name=name,
         port=port or _PORTS[parts.scheme],
         credentials=_credentials(parts.username, parts.password or ""),
     )
@@ -86,11 +86,11 @@ async def _dial(host: Host, proxy: _Proxy) -> Connection:
     raw = await tcp_stream(proxy.name, proxy.port, host.keepalive)
     if not proxy.tls:
         return raw
-    import ssl
+    from tracekeeper.engine.tls import over_tls, tls_context
 
-    from tracekeeper.engine.tls import over_tls
-
-    return await over_tls(raw, ssl.create_default_context(), proxy.name, timeout=CONNECT_TIMEOUT)
+    keylog = host.tls.keylog if host.tls else ""
+    context = tls_context(Tls(keylog=keylog))
+    return await over_tls(raw, context, proxy.name, timeout=CONNECT_TIMEOUT)
 
 
 async def _tunnel(connection: Connection, name: str, port: int, credentials: str) -> bytes:
@@ -104,11 +104,11 @@ async def _tunnel(connection: Connection, name: str, port: int, credentials: str
     request = h11.Request(method="CONNECT", target=target, headers=headers)
     await connection.write(parser.send(request) or b"")
     try:
-        while (event := parser.next_event()) is h11.NEED_DATA:
-            parser.receive_data(await connection.read())
+        while not isinstance(event := parser.next_event(), h11.Response):
+            if event is h11.NEED_DATA:
+                parser.receive_data(await connection.read())
     except h11.RemoteProtocolError as error:
         raise ConnectionLost(f"it does not answer as an HTTP proxy does ({error})") from error
-    assert isinstance(event, h11.Response), "the first event of an answer is its head"
     if not 200 <= event.status_code < 300:
         raise ConnectionLost(f"{event.status_code} {event.reason.decode('latin-1')}".strip())
     return parser.trailing_data[0]

@@ -6,6 +6,7 @@ The keepalive is on before the first packet of a TCP connection, whatever is spo
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -28,6 +29,15 @@ HEAD_START = 0.25
 """Seconds that an address has for itself before the next one is tried too (RFC 8305 §5)."""
 
 _Address: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+def host_name(name: str) -> str:
+    """The name of a host as DNS and HTTP have it, in ASCII (RFC 3490). Raises ValueError for what
+    can be none."""
+    found = name.encode("idna").decode()
+    if not re.fullmatch("[!-~]+", found):
+        raise ValueError(f"{name!r} is no name of a host")
+    return found
 
 
 async def unix_stream(path: str) -> "StreamConnection":

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection, Dial
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable
 from tracekeeper.engine.host import PLAIN_PORT, TLS_PORT, Host, shown
-from tracekeeper.engine.stream import StreamConnection, reason, tcp_stream, unix_stream
+from tracekeeper.engine.stream import StreamConnection, host_name, reason, tcp_stream, unix_stream
 from tracekeeper.errors import UsageError
 from tracekeeper.sockets import options
 
@@ -66,8 +66,19 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _host_name(parts: SplitResult) -> str:
+    try:
+        return host_name(parts.hostname or "")
+    except ValueError:
+        raise UsageError(
+            f"{parts.geturl()!r} is no address of a Docker Engine: no host can be called"
+            f" {parts.hostname}",
+            hint="a name has parts of at most 63 characters, joined by single dots",
+        ) from None
+
+
 def _network_dial(host: Host, parts: SplitResult) -> Callable[[], Awaitable[Connection]]:
-    name = parts.hostname or ""
+    name = _host_name(parts)
     if host.tls is None:
         if parts.scheme == "https":
             raise UsageError(

@@ -131,6 +131,8 @@ def test_the_newest_common_version_is_spoken(newest: str, oldest: str, agreed: s
         ("2.0", "1.53", "too new: it is version 9 and demands API 1.53"),
         ("", "1.0", "names no version"),
         ("1.x", "1.0", "names no version"),
+        ("१.४१", "1.0", "names no version"),
+        ("1." + "9" * 5000, "1.0", "names no version.*: '1[.]9{18}'$"),
     ],
 )
 def test_no_common_version(newest: str, oldest: str, sentence: str) -> None:
@@ -154,6 +156,9 @@ def test_requests_carry_the_version(play: Play) -> None:
         (CLOSE, "no Docker Engine answers at"),
         (b"SSH-2.0-OpenSSH\r\n", "no Docker Engine answers at"),
         (json_answer(b"<html>"), "what answers at .* is no Docker Engine"),
+        (json_answer(b'{"Version": "\xff"}'), "what answers at .* is no Docker Engine"),
+        (json_answer(b'{"x": ' + b"[" * 200_000), "what answers at .* is no Docker Engine"),
+        (json_answer(b'{"message": "\xff"}', b"500 Oops"), "refused: {.message"),
         (json_answer(b"{}", b"500 Oops"), "refused: HTTP status 500"),
         (json_answer(b"oops", b"500 Oops"), "refused: oops"),
         (json_answer(b'{"ApiVersion": "1.1"}'), "too old"),
@@ -449,7 +454,10 @@ def test_an_engine_without_volumes(play: Play) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "docker", "unix://", "unix://host/path", "tcp://", "tcp://h:x", "tcp://h/p", "ftp://h"],
+    [
+        *["", "docker", "unix://", "unix://host/path", "tcp://", "tcp://h:x", "tcp://h/p"],
+        *["ftp://h", "tcp://a..b:2375", "tcp://.example:2376", f"tcp://{'a' * 70}", "tcp://a b"],
+    ],
 )
 def test_urls_that_lead_nowhere(url: str) -> None:
     with pytest.raises(UsageError):

@@ -47,6 +47,26 @@ def test_a_tunnel(address: str) -> None:
     assert b"Basic bWVAaG9tZTpwOnc=\r\n" in request  # me@home:p:w
 
 
+def test_an_engine_with_a_name_beyond_ascii() -> None:
+    proxy = HttpProxy(answer=b"HTTP/1.1 502 No\r\n\r\n")
+    with Server(proxy) as server:
+        host = Host("tcp://bücher.example:1", proxy=f"http://127.0.0.1:{server.port}")
+        with pytest.raises(EngineUnreachable, match="502 No"):
+            asyncio.run(exchanged(host, b""))
+    assert proxy.requests[0].startswith(b"CONNECT xn--bcher-kva.example:1 HTTP/1.1\r\n")
+
+
+def test_informational_answers_are_passed_over() -> None:
+    async def hint(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        await echo(reader, writer)
+
+    with Server(hint) as server:
+        host = Host("tcp://engine.test:1", proxy=f"http://127.0.0.1:{server.port}")
+        assert asyncio.run(exchanged(host, b"x")) == b"x"
+
+
 def test_no_credentials_where_none_are_given() -> None:
     proxy = HttpProxy()
     with Server(echo) as engine, Server(proxy) as server:
@@ -81,6 +101,8 @@ def test_who_speaks_first_is_heard() -> None:
         (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "makes no tunnel: 407 Proxy Auth"),
         (b"HTTP/1.1 502 \r\n\r\n", "makes no tunnel: 502"),
         (b"SSH-2.0-x\r\n\r\n", "does not answer as an HTTP proxy does"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", "does not answer as an HTTP proxy does"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", "does not answer as an HTTP proxy does"),
         (b"", "does not answer as an HTTP proxy does"),
     ],
 )
@@ -115,6 +137,7 @@ def test_a_proxy_that_is_not_there() -> None:
         "http://me:hunter2@proxy:port",
         "http://me:hun/ter2@proxy",
         "me:hunter2@proxy",
+        "http://me:hunter2@a..b",
     ],
 )
 def test_what_is_no_proxy(url: str) -> None:
