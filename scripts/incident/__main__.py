@@ -21,9 +21,11 @@ def main() -> int:
     options = parse()
     wanted = matrix.cases(options.idle, options.client or CLIENTS)
     below, above = matrix.sleeps(options.idle)
+    minutes = -(-matrix.longest(wanted, options.patience) // 60)
     print(
         f"A firewall that forgets what has been idle for {options.idle} s; jobs that are quiet for"
-        f" {below} s and {above} s: {len(wanted)} rows side by side.",
+        f" {below} s and {above} s: {len(wanted)} rows side by side. It takes {minutes:.0f} minutes"
+        " at most; what never ends is ended, and each row is told when it has.",
         flush=True,
     )
     try:

@@ -23,6 +23,8 @@ ENGINE_KEEPALIVE = 15
 LOOK_EVERY = 0.1
 APART = 0.5
 """Seconds between two starts, so that the ends, which are timed, do not disturb each other."""
+LAB_STARTS = 10
+"""Seconds that a lab takes to start, most often fewer."""
 EVENTS = "events"
 
 
@@ -47,6 +49,12 @@ def cases(idle: int, clients: Iterable[str] = CLIENTS) -> list[Case]:
         for client in names
         for sleep in sleeps(idle)
     ]
+
+
+def longest(wanted: list[Case], patience: float) -> float:
+    """Seconds that `run` takes if a client never comes to its end."""
+    labs = len({case.place for case in wanted})
+    return LAB_STARTS * labs + APART * len(wanted) + max(case.sleep for case in wanted) + patience
 
 
 def run(

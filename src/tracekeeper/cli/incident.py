@@ -144,9 +144,12 @@ def _shown(results: list[Result], setting: Setting, *, explain: bool, as_json: b
 
 def _measure(rows: list[Case], setting: Setting, *, as_json: bool) -> int:
     """Measure each row in the lab and compare; the exit status."""
-    from tracekeeper.net.experiment import measure, watched
+    from tracekeeper.net.experiment import duration, measure, watched
 
     rows = [case for case in rows if case.live]  # the lab has no server
+    what = f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
+    about = f"about {duration(rows, setting)} s"
+    click.echo(f"Measuring {what} in the lab, side by side: {about} …", err=True)
     results = calculate(rows, setting, after=watched(setting.idle))
     measured = measure(rows, setting)
     if as_json:

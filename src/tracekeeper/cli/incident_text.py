@@ -47,13 +47,19 @@ def comparison(
 
     columns = ("sleep {}: calculated", "measured")
     differing = sum(not measured[result.case].agrees(result) for result in results)
-    verdict = f"The lab differs in {differing} of" if differing else "The lab agrees in all"
     paragraphs = [
         premise(setting),
         _grouped(results, setting, palette, columns, tell),
-        f"{verdict} {len(results)} rows.",
+        _verdict(len(results), differing),
     ]
     return "\n\n".join(paragraphs)
+
+
+def _verdict(rows: int, differing: int) -> str:
+    if rows == 1:
+        return "The lab differs." if differing else "The lab agrees."
+    what = f"differs in {differing} of" if differing else "agrees in all"
+    return f"The lab {what} {rows} rows."
 
 
 def _calculated(result: Result) -> str:

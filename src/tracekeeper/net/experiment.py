@@ -34,6 +34,8 @@ Start: TypeAlias = Callable[[], Awaitable[None]]
 _ENDINGS: dict[int, Ending] = {errno.ETIMEDOUT: "ETIMEDOUT", errno.ECONNRESET: "ECONNRESET"}
 
 LABS_AT_ONCE = 6
+LABS_START = 12
+"""Seconds in which so many labs start and end on two cores."""
 NONCE = "incident"
 SCRIPT = (
     'date; sleep {sleep}; echo "Hello world!"; date; '
@@ -73,15 +75,29 @@ class _Place(msgspec.Struct, frozen=True, order=True):
     sysctls: bool
 
 
+def duration(rows: Iterable[Case], setting: Setting) -> int:
+    """About how many seconds `measure` takes for `rows`."""
+    longest = [max(case.sleep for case in cases) for _, cases in _in_groups(rows)]
+    rounds = range(0, len(longest), LABS_AT_ONCE)
+    quiet = sum(max(longest[at : at + LABS_AT_ONCE]) for at in rounds)
+    return quiet + len(rounds) * (watched(setting.idle) + LABS_START)
+
+
 def measure(rows: Iterable[Case], setting: Setting) -> dict[Case, Measured]:
-    """Run `rows`, as many as can be side by side. Takes a minute for each six labs, of which
-    there are at most twelve. Raises LabError, EngineError.
+    """Run `rows`, as many as can be side by side, in at most twelve labs; see `duration`.
+
+    Raises LabError, EngineError.
     """
-    ordered = sorted(rows, key=_place)
-    groups = [(place, list(cases)) for place, cases in groupby(ordered, _place)]
+    groups = _in_groups(rows)
     with ThreadPoolExecutor(LABS_AT_ONCE) as pool:
         found = pool.map(lambda group: _in_lab(group[0], group[1], setting), groups)
         return {case: measured for part in found for case, measured in part.items()}
+
+
+def _in_groups(rows: Iterable[Case]) -> list[tuple[_Place, list[Case]]]:
+    """The rows of each lab."""
+    ordered = sorted(rows, key=_place)
+    return [(place, list(cases)) for place, cases in groupby(ordered, _place)]
 
 
 def _place(case: Case) -> _Place:

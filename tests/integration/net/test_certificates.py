@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tracekeeper.net.lab import Lab
 from tracekeeper.net.lab.certificates import write_certificates
 from tracekeeper.net.lab.errors import LabError
 
@@ -50,8 +51,11 @@ def test_nobody_else_can_read_them(made: Path) -> None:
     assert {file.stat().st_mode & 0o077 for file in (made, *made.iterdir())} == {0}
 
 
-def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(LabError, match="package cryptography") as caught:
-        write_certificates(tmp_path / "none", "192.0.2.7")
+    monkeypatch.setattr("tracekeeper.net.lab.keeper.require", lambda _: pytest.fail("too late"))
+    with pytest.raises(LabError, match="package cryptography") as caught, Lab():
+        pass
     assert "tracekeeper[net]" in caught.value.hint

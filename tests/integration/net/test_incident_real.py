@@ -59,4 +59,6 @@ def test_what_is_calculated_is_what_happens() -> None:
 def test_anybody_with_a_lab_can_measure_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--real", "--idle", "4", "--sleep", "6", "--variant", "drop", "--executor", "tls"]
     assert run_command_line(["incident", *options, "--client", "none", "--client", "ours"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "The lab agrees in all 2 rows."
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "The lab agrees in all 2 rows."
+    assert said.err == "Measuring 2 rows in the lab, side by side: about 24 s …\n"

@@ -192,7 +192,8 @@ def test_a_lab_that_differs_is_a_failure(
     measured(monkeypatch, lost=lost)
     options = ["--real", "--executor", "tls", "--client", "none", "--sleep", "12"]
     assert run_command_line(["incident", *options]) == status
-    said = capsys.readouterr().out
+    said, progress = capsys.readouterr()
+    assert progress == "Measuring 3 rows in the lab, side by side: about 36 s …\n"
     assert ("The lab agrees in all 3 rows." in said) == lost
     assert "forgets a connection after 10 s" in said
     assert run_command_line(["incident", "--json", *options]) == status

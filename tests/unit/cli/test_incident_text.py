@@ -18,7 +18,7 @@ def test_what_a_client_was_told() -> None:
 
 
 def compared(*found: Measured) -> list[str]:
-    rows = cases([8, 12], ["tls"], ["none"], ["drop"])[:2]
+    rows = cases([8, 12], ["tls"], ["none"], ["drop"])[: len(found)]
     results = calculate(rows, SETTING, after=12)
     measured = dict(zip(rows, found, strict=True))
     return comparison(results, SETTING, measured, Palette(False)).splitlines()
@@ -42,3 +42,8 @@ def test_each_difference_is_named() -> None:
     lines = compared(KEPT, Measured(lost=True, ending="ETIMEDOUT", at=20.0, breaks=0))
     assert lines[4].endswith("LOST, never told      DIFFERS: LOST, ETIMEDOUT")
     assert lines[-1] == "The lab differs in 1 of 2 rows."
+
+
+def test_one_row_needs_no_number() -> None:
+    assert compared(KEPT)[-1] == "The lab agrees."
+    assert compared(Measured(lost=True, ending="open", at=None, breaks=0))[-1] == "The lab differs."

@@ -21,19 +21,25 @@ LIFETIME = timedelta(days=7)
 CLOCK_SKEW = timedelta(minutes=5)
 
 
-def write_certificates(directory: Path, address: str) -> None:
-    """Make an authority, and certificates for a server at the IP `address` and for a client.
-
-    The authority's key is not kept. Raises LabError if the package cryptography is missing.
-    """
+def require() -> None:
+    """Raises LabError if what certificates are made with is missing."""
     try:
-        from cryptography import x509
-        from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
+        import cryptography  # noqa: F401
     except ImportError:
         raise LabError(
             "the lab needs the package cryptography to make certificates",
             hint="pip install 'tracekeeper[net]'",
         ) from None
+
+
+def write_certificates(directory: Path, address: str) -> None:
+    """Make an authority, and certificates for a server at the IP `address` and for a client.
+
+    The authority's key is not kept. See `require`.
+    """
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
+
     directory.mkdir(mode=0o700)
     authority = _new_key()
     certificates = {

@@ -11,8 +11,7 @@ from typing import Any, Self
 
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.hosts import tls_from_directory
-from tracekeeper.net.lab import daemon, firewall, keeper
-from tracekeeper.net.lab.certificates import write_certificates
+from tracekeeper.net.lab import certificates, daemon, firewall, keeper
 from tracekeeper.net.lab.daemon import Daemon
 from tracekeeper.net.lab.firewall import Firewall, Variant
 from tracekeeper.net.lab.keeper import Keeper
@@ -51,6 +50,8 @@ class Lab:
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
+        if self._tls:
+            certificates.require()
         keeper.require(keeper.NEEDED | firewall.NEEDED | daemon.NEEDED)
         with ExitStack() as stack:
             self._keeper = Keeper()
@@ -77,7 +78,7 @@ class Lab:
         if not self._tls:
             return {**common, "tls": False}
         directory = self.certificates
-        write_certificates(directory, HOST_ADDRESS)
+        certificates.write_certificates(directory, HOST_ADDRESS)
         return {
             **common,
             "tlsverify": True,
