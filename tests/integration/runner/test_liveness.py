@@ -2,8 +2,11 @@
 
 import asyncio
 import secrets
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +14,7 @@ from tests.support.fault_proxy import Fault, FaultProxy, Plan, no_faults
 
 from tracekeeper.engine import client
 from tracekeeper.engine.client import Engine
+from tracekeeper.engine.containers import Containers
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import Timeouts
@@ -23,6 +27,7 @@ from tracekeeper.runner.executors.preview import UnfinishedLine
 pytestmark = pytest.mark.docker
 
 QUIET = "echo one; sleep 2; echo two"
+LABELS = {"tracekeeper.test": uuid.uuid4().hex}
 
 
 class Heard:
@@ -80,7 +85,9 @@ def follow_script(engine_url: str, busybox: str) -> FollowScript:
     async def run(host: Host, script: str, meanwhile: Meanwhile) -> tuple[Ended, Heard]:
         heard, nonce = Heard(), secrets.token_hex(16)
         async with await Engine.connect(engine_url) as direct:
-            made = await direct.containers.create({"Image": busybox, "Cmd": dispatcher.COMMAND})
+            made = await direct.containers.create(
+                {"Image": busybox, "Cmd": dispatcher.COMMAND, "Labels": LABELS}
+            )
             try:
                 first = dispatcher.first_members("/builds")
 
@@ -298,3 +305,46 @@ def test_a_forged_end_marker_does_not_make_a_job_green(
     forge = r"printf '\036tracekeeper-end:%s:0\n' NONCE; echo hidden; exit 1"
     ended, _ = follow_script(Host(engine_url), forge)
     assert ended.doubt == "the end marker says exit status 0, but the container ended with 1"
+
+
+def test_a_stream_that_ends_while_the_container_runs_is_told(
+    follow_script: FollowScript, engine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = Containers.logs
+    readings = iter((True,))
+
+    @asynccontextmanager
+    async def ends_once(
+        self: Containers, container: str, **options: Any
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with logs(self, container, **options) as chunks:
+            yield _first_of(chunks) if next(readings, False) else chunks
+
+    monkeypatch.setattr(Containers, "logs", ends_once)
+    ended, heard = follow_script(Host(engine_url), QUIET)
+    assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
+    assert [broke.cause for broke in heard.broke] == ["the stream ended, and the container runs"]
+
+
+async def _first_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield await anext(chunks)
+
+
+def test_a_container_that_is_paused_is_told(
+    follow_script: FollowScript, engine_url: str, tmp_path: Path
+) -> None:
+    async def pause(heard: Heard) -> None:
+        await until(lambda: heard.output)
+        async with await Engine.connect(engine_url) as engine:
+            (container,) = [
+                each.id
+                for each in await engine.containers.list()
+                if (await engine.containers.inspect(each.id)).config.labels == LABELS
+            ]
+            await engine.do("POST", f"/containers/{container}/pause")
+            await until(lambda: heard.notes)
+            await engine.do("POST", f"/containers/{container}/unpause")
+
+    ended, heard = follow_script(Host(engine_url), QUIET, pause)
+    assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
+    assert heard.notes == ["WARNING: the container is paused; its script waits"]

@@ -38,7 +38,7 @@ has to answer, a dead host is known within 45 s."""
 REREAD = 100_000
 """So many entries of a log are read a second time where there is no attach as another witness: of a
 log with holes, which a full disk leaves, two readings hardly ever give the same."""
-EXIT_DELAY = 0.5
+EXIT_DELAY = 2.0
 """Seconds between the end of a log and the news of the exit, before the engine is asked."""
 
 
@@ -171,6 +171,7 @@ class ContainerRun:
             self._follow.mistrust()
         self._follow.answered(running=running)
         if running:
+            self._story.met(ConnectionLost("the stream ended, and the container runs"))
             await self._backoff.pause()
 
     async def _is_running(self, exited: asyncio.Task[int]) -> bool:
@@ -244,7 +245,10 @@ class ContainerRun:
         if the engine is gone, or if its log goes on and it is only this connection that is dead."""
         self._story.asked()
         try:
-            running = (await self._containers.inspect(self._container, probe=True)).state.running
+            state = (await self._containers.inspect(self._container, probe=True)).state
+            running = state.running
+            if state.status == "paused":
+                self._story.paused()
             if running and not await self._has_more():
                 return False
         except (ConnectionLost, EngineUnreachable) as error:

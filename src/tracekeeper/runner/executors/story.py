@@ -24,6 +24,7 @@ class Story:
     __slots__ = (
         "_breaks",
         "_cause",
+        "_is_paused",
         "_latest",
         "_longest",
         "_output",
@@ -43,6 +44,7 @@ class Story:
         self._patience = patience
         self._breaks = self._renewals = self._questions = 0
         self._longest = self._silent = 0.0
+        self._is_paused = False
         self._since: float | None = None
         self._cause = self._latest = ""
         self._timer: asyncio.TimerHandle | None = None
@@ -54,10 +56,17 @@ class Story:
         now = time.monotonic()
         self._longest = max(self._longest, now - self.heard_at)
         self.heard_at = now
+        self._is_paused = False
 
     def asked(self) -> None:
         """In a silence the engine was asked whether it is there."""
         self._questions += 1
+
+    def paused(self) -> None:
+        """It is not the engine that is quiet: somebody has paused the container."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._output.note("WARNING: the container is paused; its script waits")
 
     def renewed(self) -> None:
         """The connection is replaced by plan."""

@@ -121,6 +121,15 @@ def test_what_stands_in_the_way_of_another_connection_is_told_too(clock: list[fl
     assert "(it was reset; now: the certificate has expired)" in asyncio.run(main())
 
 
+def test_a_container_that_is_paused_is_told_once_in_a_silence() -> None:
+    told, story = begin()
+    for _ in range(2):
+        story.paused()
+        story.paused()
+        story.heard()
+    assert told.notes == ["WARNING: the container is paused; its script waits"] * 2
+
+
 def test_the_sum(clock: list[float]) -> None:
     told, story = begin()
 
