@@ -91,6 +91,7 @@ class JobRun:
         self._cancels = 0
         self._patience = 0
         self._current: asyncio.Task[Any] | None = None
+        self._deadline: float | None = None
         self._script_began = False
         self._course = Course()
         self._again = False
@@ -146,6 +147,7 @@ class JobRun:
         seconds = self._payload.runner_info.timeout
         try:
             async with asyncio.timeout(self._left(seconds, self._course.began)) as timeout:
+                self._deadline = timeout.when()
                 outcome = await until_script_ends()
                 if self._script_began and not self._course.ended:
                     self._note_end("script", outcome)
@@ -203,7 +205,7 @@ class JobRun:
         work = self._run_step(step, script)
         self._script_began = True
         try:
-            async with asyncio.timeout(left) as timeout:
+            async with timeouts.within(left, self._deadline) as timeout:
                 result = await self._stage(
                     "step_script", "Running the script", work, goes_on=self._again
                 )
@@ -252,7 +254,7 @@ class JobRun:
         limit = self._limit(timeouts.AFTER_SCRIPT, step.timeout)
         left = self._begin(step, limit)
         try:
-            async with asyncio.timeout(left) as timeout:
+            async with timeouts.within(left, self._deadline) as timeout:
                 work = self._run_step(step, self._compose(step, status))
                 result = await self._stage(
                     "after_script", "Running after_script", work, afterwards=True

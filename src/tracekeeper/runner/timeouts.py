@@ -4,6 +4,7 @@ Source: https://docs.gitlab.com/ci/runners/configure_runners/#set-script-and-aft
 Durations are written as in Go: ``40s``, ``1h20m``, ``4h30m30s``.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -35,3 +36,10 @@ def limit(variables: Mapping[str, str], name: str, default: float) -> tuple[floa
     if seconds is None:
         return default, f"{name} is passed over: {text!r} is not a duration such as 40s or 1h20m"
     return seconds, ""
+
+
+def within(seconds: float, deadline: float | None) -> asyncio.Timeout:
+    """A limit from now on, in a job that ends at `deadline` (the event loop's time); none where
+    that comes first: a script that is stopped a second time has no time left to clean up."""
+    when = asyncio.get_running_loop().time() + seconds
+    return asyncio.timeout_at(when if deadline is None or when < deadline else None)

@@ -29,6 +29,30 @@ job:
     assert not (checkout.kept().path / "jobs/1-job/artifacts").exists()
 
 
+def goodbye(checkout: Any, *arguments: str, **job: str) -> None:
+    checkout.pipeline(f"""
+job:
+  timeout: 2 seconds
+  {"".join(f"{key}: {value}" for key, value in job.items())}
+  script:
+    - trap 'echo trapped; sleep 1; echo cleaned; exit 1' TERM
+    - echo begun
+    - while sleep 0.1; do :; done
+""")
+    run = checkout.run(*arguments)
+    assert run.finished()["failure_reason"] == "job_execution_timeout"
+    assert run.lines("job").index("trapped") < run.lines("job").index("cleaned")
+
+
+def test_a_script_at_the_jobs_timeout_has_time_to_clean_up(checkout: Any) -> None:
+    goodbye(checkout)
+
+
+@pytest.mark.docker
+def test_a_container_at_the_jobs_timeout_has_time_to_clean_up(checkout: Any, busybox: str) -> None:
+    goodbye(checkout, "--executor", "docker", image=busybox)
+
+
 def test_the_jobs_timeout_holds_for_after_script_too(checkout: Any) -> None:
     checkout.pipeline("""
 job: {timeout: 1 second, script: [echo], after_script: [echo begun, sleep 600]}

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tracekeeper.errors import EngineError, JobError, StorageError, TracekeeperError
@@ -368,6 +369,31 @@ def test_the_jobs_timeout(tmp_path: Path) -> None:
     ran = Ran(tmp_path, payload=payload, deeds={"prepare": forever})
     assert ran.end == ("failed", "job_execution_timeout", None)
     assert ran.stage.calls == ["cleanup"]
+
+
+@pytest.mark.parametrize("step", ["script", "after_script"])
+def test_a_step_that_the_jobs_timeout_stops_is_stopped_once(tmp_path: Path, step: str) -> None:
+    async def goodbye(output: Output) -> StepResult:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.3)
+            output.write(b"cleaned\n")
+        raise AssertionError
+
+    async def a_while(_: Output) -> StepResult:
+        await asyncio.sleep(0.1)
+        return StepResult(0)
+
+    payload = msgspec.structs.replace(
+        PAYLOAD,
+        runner_info=RunnerInfo(1),
+        steps=(Step("script", ("s",), 1), Step("after_script", ("a",), 1, "always")),
+    )
+    ran = Ran(tmp_path, payload=payload, deeds={"prepare": a_while, step: goodbye})
+    assert ran.end == ("failed", "job_execution_timeout", None)
+    assert ran.result.message == "the job ran longer than its timeout of 1 s and was stopped"
+    assert "cleaned" in ran.log
 
 
 def test_the_scripts_limit_leaves_the_rest(tmp_path: Path) -> None:

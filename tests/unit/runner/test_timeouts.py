@@ -1,10 +1,12 @@
 """Time limits from variables. Expected values: Go's time.ParseDuration."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracekeeper.runner.timeouts import SCRIPT, limit, parse_go_duration
+from tracekeeper.runner.timeouts import SCRIPT, limit, parse_go_duration, within
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,12 @@ def test_limits() -> None:
         7,
         "RUNNER_SCRIPT_TIMEOUT is passed over: '10' is not a duration such as 40s or 1h20m",
     )
+
+
+def test_a_limit_within_a_deadline() -> None:
+    async def main() -> list[bool]:
+        now = asyncio.get_running_loop().time()
+        deadlines = (None, now + 60, now + 5)
+        return [within(10, deadline).when() is not None for deadline in deadlines]
+
+    assert asyncio.run(main()) == [True, True, False]
