@@ -99,7 +99,7 @@ class _Blocking:
 
 
 def _extract(source: _Blocking, destination: Path) -> None:
-    links: list[tuple[Path, str]] = []
+    links: dict[Path, str] = {}
     try:
         stream = cast("IO[bytes]", source)
         with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as archive:
@@ -110,7 +110,7 @@ def _extract(source: _Blocking, destination: Path) -> None:
                     _make(archive, member, target, destination, links)
     except tarfile.TarError as error:
         raise WorkspaceError(f"the engine's archive is damaged: {error}") from error
-    for target, content in links:
+    for target, content in links.items():
         with storing(str(target)):
             target.symlink_to(content)
 
@@ -120,16 +120,24 @@ def _make(
     member: tarfile.TarInfo,
     target: Path,
     destination: Path,
-    links: list[tuple[Path, str]],
+    links: dict[Path, str],
 ) -> None:
     if member.isdir():
         target.mkdir(exist_ok=True)
     elif member.issym():
-        links.append((target, member.linkname))
+        links[target] = member.linkname
     elif member.islnk():
-        os.link(destination / _inside(member.linkname), target)
+        _link(destination / _inside(member.linkname), target, links)
     elif member.isreg():
         _copy(archive, member, target)
+
+
+def _link(first: Path, second: Path, links: dict[Path, str]) -> None:
+    """Give a file a second name; a symlink, which is not made yet, is made twice."""
+    if first in links:
+        links[second] = links[first]
+    else:
+        os.link(first, second)
 
 
 def _copy(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:

@@ -76,6 +76,17 @@ def test_links_and_things_that_are_no_files(tmp_path: Path) -> None:
     assert (tmp_path / "out/hard").samefile(tmp_path / "out/file")
 
 
+def test_a_symlink_with_several_names(tmp_path: Path) -> None:
+    data = tar(
+        member("d", tarfile.DIRTYPE),
+        member("d/a", tarfile.SYMTYPE, "x"),
+        member("d/b", tarfile.LNKTYPE, "d/a"),
+        member("d/c", tarfile.LNKTYPE, "d/b"),
+    )
+    extract(data, tmp_path / "out")
+    assert [os.readlink(tmp_path / "out" / name) for name in "abc"] == ["x", "x", "x"]
+
+
 @pytest.mark.parametrize("name", ["../evil", "d/../../evil", "/etc/evil"])
 def test_names_that_lead_out(name: str, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="leads out of it"):
