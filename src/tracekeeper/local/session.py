@@ -47,6 +47,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NOT_KEPT = "what happens from here on is not kept: the disk refuses; `tracekeeper logs` lacks it"
 
 
+INTERRUPTED_ONCE = (
+    "stopping: scripts are ended, after_script still runs; Ctrl-C again stops everything at once"
+)
+INTERRUPTED_AGAIN = "stopping everything at once; only what the run made is still removed"
+
+NOTHING_TO_KEEP = "--keep-containers has no effect: jobs of the shell executor have no container"
+
+
 class RunOptions(msgspec.Struct, frozen=True):
     """What `tracekeeper run` was asked for. `jobs` empty means all of them; `engine_named_by` is
     the option that named `host`, if one did; `docker` are settings from a file, `warnings`
@@ -162,6 +170,8 @@ class Session:
         if choice.may_use_engine(self._pipeline):
             for sentence in cautions(self._options.host):
                 self._warn(sentence)
+        elif self._options.keep.when != "never":
+            self._warn(NOTHING_TO_KEEP)
         snapshot, _ = await asyncio.gather(
             asyncio.to_thread(
                 Snapshot.take,
@@ -225,6 +235,12 @@ class Session:
         ]
 
     def _interrupt(self) -> None:
+        self._emit(
+            events.Warned(
+                message=INTERRUPTED_AGAIN if self._interrupted else INTERRUPTED_ONCE,
+                code="interrupted",
+            )
+        )
         self._interrupted = True
         if self._run is not None:
             self._run.interrupt()

@@ -246,7 +246,8 @@ class JobRun:
             return outcome
         if self._variables.get("AFTER_SCRIPT_IGNORE_ERRORS") in _FALSE:
             return failure if outcome.status == "success" else outcome
-        self._warn(f"{failure.message}; the job's result stays as it is")
+        what = failure.message if failure.status == "failed" else "after_script was interrupted"
+        self._warn(f"{what}; the job's result stays as it is")
         return outcome
 
     async def _failure_of(self, step: Step, status: Status) -> Outcome | None:

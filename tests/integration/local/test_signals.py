@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tracekeeper.local.journal import read_events
+from tracekeeper.local.session import INTERRUPTED_AGAIN, INTERRUPTED_ONCE
 from tracekeeper.runner import processes
 
 POLITE = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -49,6 +50,7 @@ next: {stage: deploy, script: [echo never]}
     assert run.of_type("run_finished") == run.events[-1:]
     assert run.events[-1]["exit_code"] == 130
     assert run.events[-1]["status"] == "canceled"
+    assert [each["message"] for each in run.of_type("warning")] == [INTERRUPTED_ONCE]
     assert run.errors == ""
     assert_nothing_is_left(checkout)
 
@@ -69,6 +71,8 @@ stubborn:
     run.until(lambda event: event["type"] == "job_status" and event["status"] == "canceling")
     run.signal(number)
     assert run.code == 130
+    told = [each["message"] for each in run.of_type("warning")]
+    assert told == [INTERRUPTED_ONCE, INTERRUPTED_AGAIN]
     assert "must not run" not in run.lines("stubborn")
     assert run.finished("stubborn")["seconds"] < 5  # the grace of a polite end
     assert_nothing_is_left(checkout)
@@ -87,6 +91,7 @@ job:
     run.signal(signal.SIGINT)
     assert run.code == 130
     assert run.finished()["status"] == "canceled"
+    assert "after_script was interrupted; the job's result stays as it is" in "".join(run.lines())
     assert_nothing_is_left(checkout)
 
 
