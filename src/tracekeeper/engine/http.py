@@ -2,12 +2,13 @@
 
 h11 writes requests and reads heads and small bodies. A body that is streamed is taken over from
 it after the head: dockerd sends each line of a log as a chunk (see chunked.py).
-Nothing waits for ever, except for the next bytes of an answer that is asked for as endless.
+Nothing waits for ever, except for the next bytes of an answer that is asked for as endless: a head,
+and a body that is read whole, have to be complete in time; a stream may not pause for too long.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
+from typing import TypeAlias, TypeVar
 
 import h11
 import msgspec
@@ -17,6 +18,7 @@ from tracekeeper.engine.connection import Connection
 from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.tasks import end
 
+T = TypeVar("T")
 Body: TypeAlias = bytes | AsyncIterable[bytes]
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 """The headers that ask for a hijacked connection."""
@@ -28,7 +30,8 @@ _CUT = "the connection to the Docker Engine ended before its answer was complete
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds: until an answer begins, and between two pieces of it."""
+    """Seconds: until the head of an answer is there, and from then on until all of it is if it is
+    read whole; between two pieces of an answer, or of what is sent."""
 
     answer: float = 120.0
     silence: float = 60.0
@@ -82,7 +85,10 @@ class Response:
         return set(states) == {h11.DONE} and self._connection.usable
 
     async def read(self) -> bytes:
-        """The whole body. Raises ConnectionLost if it is cut short or stalls."""
+        """The whole body. Raises ConnectionLost if it is cut short, stalls or takes too long."""
+        return await _within(self._timeouts.answer, self._whole())
+
+    async def _whole(self) -> bytes:
         parts: list[bytes] = []
         size = 0
         while isinstance(
@@ -151,7 +157,7 @@ async def exchange(connection: Connection, request: Request, timeouts: Timeouts)
     parser = h11.Connection(h11.CLIENT)
     if isinstance(request.body, bytes):
         await _send(connection, parser, request.head(), request.body, timeouts)
-        head = await _head(connection, parser, timeouts.answer)
+        head = await _within(timeouts.answer, _head(connection, parser))
     else:
         head = await _upload(connection, parser, request.head(), request.body, timeouts)
     return Response(connection, parser, head, timeouts)
@@ -178,15 +184,12 @@ async def _upload(
 ) -> Head:
     """Send a long body while listening: who refuses it may answer and hang up before its end."""
     sending = asyncio.create_task(_send_all(connection, parser, head, body, timeouts))
-    answering = asyncio.create_task(_head(connection, parser, None))
+    answering = asyncio.create_task(_head(connection, parser))
     try:
         await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done():
             await sending
-        async with asyncio.timeout(timeouts.answer):
-            return await answering
-    except TimeoutError:
-        raise _silent(timeouts.answer) from None
+        return await _within(timeouts.answer, answering)
     finally:
         await end(sending, answering)
 
@@ -204,9 +207,9 @@ async def _send_all(
     await _write(connection, parser.send(h11.EndOfMessage()) or b"", timeouts)
 
 
-async def _head(connection: Connection, parser: h11.Connection, timeout: float | None) -> Head:
+async def _head(connection: Connection, parser: h11.Connection) -> Head:
     while True:
-        event = await _next_event(connection, parser, timeout)
+        event = await _next_event(connection, parser, None)
         if isinstance(event, h11.Response):
             return event
         if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
@@ -236,7 +239,18 @@ async def _read(connection: Connection, timeout: float | None) -> bytes:
         async with asyncio.timeout(timeout):
             return await connection.read()
     except TimeoutError:
-        raise _silent(timeout) from None
+        raise ConnectionLost(f"the Docker Engine said nothing for {timeout:.0f} s") from None
+
+
+async def _within(seconds: float, answer: Awaitable[T]) -> T:
+    """Wait for something all of which has to be there in time, however it trickles in."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise ConnectionLost(
+            f"the Docker Engine gave no complete answer within {seconds:.0f} s"
+        ) from None
 
 
 async def _write(connection: Connection, data: bytes, timeouts: Timeouts) -> None:
@@ -247,7 +261,3 @@ async def _write(connection: Connection, data: bytes, timeouts: Timeouts) -> Non
         raise ConnectionLost(
             f"the Docker Engine took nothing for {timeouts.silence:.0f} s"
         ) from None
-
-
-def _silent(seconds: float | None) -> ConnectionLost:
-    return ConnectionLost(f"the Docker Engine said nothing for {seconds:.0f} s")

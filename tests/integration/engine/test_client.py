@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import relay
 
 from tracekeeper.engine import client
 from tracekeeper.engine.client import Engine, agreed_version
@@ -162,7 +163,7 @@ def test_requests_carry_the_version(play: Play) -> None:
         (json_answer(b"{}", b"500 Oops"), "refused: HTTP status 500"),
         (json_answer(b"oops", b"500 Oops"), "refused: oops"),
         (json_answer(b'{"ApiVersion": "1.1"}'), "too old"),
-        (SILENT, "said nothing for 0.1 s|said nothing for 0 s"),
+        (SILENT, "gave no complete answer within 0 s"),
     ],
 )
 def test_what_is_no_engine(play: Play, answer: Answer, sentence: str) -> None:
@@ -220,7 +221,35 @@ def test_an_answer_that_is_too_long_is_lost(play: Play, monkeypatch: pytest.Monk
 
 
 def test_a_silent_engine_is_lost(play: Play) -> None:
-    assert "said nothing" in lost(play, SILENT, timeouts=Timeouts(answer=0.1))
+    assert "no complete answer" in lost(play, SILENT, timeouts=Timeouts(answer=0.1))
+
+
+@pytest.mark.parametrize(
+    ("beginning", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"a"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    ],
+)
+def test_an_answer_that_trickles_in_has_to_end_in_time(beginning: bytes, again: bytes) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        while True:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async def main(port: int) -> None:
+        with pytest.raises(EngineUnreachable, match="gave no complete answer"):
+            async with asyncio.timeout(5):
+                await Engine.connect(
+                    f"tcp://127.0.0.1:{port}", timeouts=Timeouts(answer=0.2, silence=60.0)
+                )
+
+    with relay.Server(trickle) as server:
+        asyncio.run(main(server.port))
 
 
 async def log_of(server: Server) -> bytes:
@@ -291,7 +320,9 @@ def test_an_engine_that_lets_us_wait_is_asked_whether_it_is_there(
 
     async def test(server: Server) -> None:
         async with await Engine.connect(server.url) as engine:
-            with pytest.raises(ConnectionLost, match=r"no answer came, and .* said nothing"):
+            with pytest.raises(
+                ConnectionLost, match=r"no answer came, and .* gave no complete answer"
+            ):
                 await engine.containers.start("x")
         assert [request.split()[1] for request in server.requests[1:]] == [
             b"/v1.46/containers/x/start",
@@ -350,7 +381,7 @@ def test_an_upload_that_nobody_takes_is_lost(play: Play, timeouts: Timeouts) -> 
 
     async def test(server: Server) -> None:
         body = endless() if timeouts.silence < 1 else short()
-        with pytest.raises(ConnectionLost, match=r"(took|said) nothing"):
+        with pytest.raises(ConnectionLost, match=r"took nothing|no complete answer"):
             await upload(server, body, timeouts)
 
     play(test, [VERSION, STUCK])
