@@ -127,11 +127,16 @@ class ConnectionConfig(msgspec.Struct, frozen=True):
         key(
             "Seconds after which a middlebox that counts payload alone forgets a connection, "
             "keepalives or not; see above. 0: there is none.",
+            values.finite,
         ),
     ] = 0
     patience: Annotated[
         _Seconds | None,
-        key("Seconds that a job waits for an engine that is gone to come back.", default="300"),
+        key(
+            "Seconds that a job waits for an engine that is gone to come back.",
+            values.finite,
+            default="300",
+        ),
     ] = None
     preview: Annotated[
         bool | None,

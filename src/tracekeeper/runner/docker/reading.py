@@ -176,6 +176,6 @@ def _checked(field: msgspec.structs.FieldInfo, value: object) -> object:
         try:
             check(converted)
         except ValueError as error:
-            subject = f"{converted!r} " if isinstance(converted, str) else ""
+            subject = f"{converted!r} " if isinstance(converted, str | float) else ""
             raise ValueError(f"has a wrong value: {subject}{error}") from None
     return converted

@@ -5,6 +5,7 @@ of the options of ``docker run`` (Docker CLI reference), which gitlab-runner's d
 Modules that few values need are imported where they are used: a job without them starts sooner.
 """
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -135,6 +136,13 @@ def variable(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise ValueError("is not KEY=VALUE: write MODE=test")
     return key, value
+
+
+def finite(seconds: float) -> float:
+    """A time that ends."""
+    if not math.isfinite(seconds):
+        raise ValueError("has no end: write a number of seconds, such as 300")
+    return seconds
 
 
 def one_of(*allowed: str) -> "Choice":

@@ -1,3 +1,4 @@
+import math
 from typing import Any, get_origin
 
 import msgspec
@@ -19,12 +20,14 @@ RIGHT: dict[str, Any] = {
     "dns": ("10.0.0.1",),
     "extra_hosts": ("a:10.0.0.1",),
     "gpus": "all",
+    "idle": 600.0,
     "isolation": "default",
     "log_options": {"env": "A,B", "labels": "x"},
     "mac_address": "92:d0:c6:0a:29:33",
     "memory": "512m",
     "memory_reservation": "1g",
     "memory_swap": "-1",
+    "patience": 0.5,
     "service_cpus": "2",
     "service_gpus": "1",
     "service_memory": "1m",
@@ -38,6 +41,7 @@ RIGHT: dict[str, Any] = {
 WRONG: dict[str, Any] = {
     **dict.fromkeys(RIGHT, "$"),
     **{key: ("$",) for key, value in RIGHT.items() if isinstance(value, tuple)},
+    **dict.fromkeys(("idle", "patience"), math.inf),
     "log_options": {"max-size": "1"},
     "services_devices": {"*": ("$",)},
     "volumes": ("cache",),

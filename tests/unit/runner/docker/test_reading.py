@@ -184,6 +184,34 @@ def test_no_one_section(text: str, name: str, why: str, names: list[str]) -> Non
                 section="[runners.docker.connection]",
             ),
         ),
+        *(
+            (
+                f"[runners.docker.connection]\n{key} = {endless}",
+                wrong(
+                    key,
+                    "inf has no end: write a number of seconds, such as 300",
+                    section="[runners.docker.connection]",
+                ),
+            )
+            for key in ("idle", "patience")
+            for endless in ("inf", "1e400")
+        ),
+        (
+            "[runners.docker.connection]\nidle = nan",
+            wrong(
+                "idle",
+                "write a number of seconds, 0 or more",
+                section="[runners.docker.connection]",
+            ),
+        ),
+        (
+            "[runners.docker.connection.keepalive]\ninterval = 32768",
+            wrong("interval", "write a whole number, 1 to 32767", section=KEEPALIVE),
+        ),
+        (
+            "[runners.docker.connection.keepalive]\nuser_timeout = 2147484",
+            wrong("user_timeout", "write a whole number, 1 to 2147483", section=KEEPALIVE),
+        ),
         ("services = 1", "[[runners.docker.services]] is not a list of tables"),
         (
             "[[runners.docker.services]]\nalias = 'x'",
