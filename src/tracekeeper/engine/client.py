@@ -11,11 +11,11 @@ ever sent twice: what became of it is unknown, and only the caller knows how to 
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -244,14 +244,15 @@ class Engine:
         try:
             if timeouts is not None:
                 return await exchange(connection, request, timeouts)
-            return await self._watched(exchange(connection, request, self._timeouts))
+            return await self.watched(exchange(connection, request, self._timeouts))
         except BaseException:
             connection.close()
             raise
 
-    async def _watched(self, exchanging: Coroutine[Any, Any, Response]) -> Response:
-        """Wait for an answer. An engine that lets us wait is asked whether it is there."""
-        task = asyncio.ensure_future(exchanging)
+    async def watched(self, answer: Awaitable[T]) -> T:
+        """Wait for an answer, or for more of it. An engine that lets us wait is asked whether it is
+        there. Raises ConnectionLost if it is not, and what `answer` raises."""
+        task = asyncio.ensure_future(answer)
         try:
             while not (await asyncio.wait({task}, timeout=QUESTION))[0]:
                 try:

@@ -436,6 +436,35 @@ def test_an_error_in_a_pull_that_had_begun(play: Play) -> None:
     play(test, [VERSION, lines])
 
 
+PULLING = chunked(b'{"status": "Pulling"}\n', end=b"")
+
+
+def test_a_pull_that_falls_silent_ends_with_the_engine(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "QUESTION", 0.05)
+    monkeypatch.setattr(client, "_PROBE", Timeouts(answer=0.2, silence=0.2))
+
+    async def test(server: Server) -> None:
+        async with await Engine.connect(server.url) as engine:
+            pull = engine.images.pull("a")
+            assert await anext(pull) == Progress("Pulling")
+            with pytest.raises(ConnectionLost, match=r"no answer came, and .* gave no complete"):
+                await anext(pull)
+        assert [request.split()[1] for request in server.requests[2:]] == [b"/v1.46/_ping"] * 3
+
+    play(test, [VERSION, PULLING, SILENT], [OK], [OK], [SILENT])
+
+
+def test_a_line_of_a_pull_that_is_damaged(play: Play) -> None:
+    async def test(server: Server) -> None:
+        async with await Engine.connect(server.url) as engine:
+            with pytest.raises(ConnectionLost, match=r"no line of a pull: .*xff"):
+                await anext(engine.images.pull("a"))
+
+    play(test, [VERSION, chunked(b'{"status": "\xff"}\n')])
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [(b"404 Not Found", b"no such"), (b"409 Conflict", b"removal is already in progress")],
