@@ -63,14 +63,16 @@ def check_command(
       1  an error was found
       2  wrong usage
     """
+    from tracekeeper.engine.host import shown as shown_url
+
     engine = named_engine(url or "", docker_context or "", loaded_config(docker_config))
-    host = engine.host
+    name = shown_url(engine.host.url)
     if not as_json:
-        click.echo(f"Checking {host.url}")
+        click.echo(f"Checking {name}")
     shown = asyncio.run(_collect(_findings(engine, idle), None if as_json else stdout_palette()))
     failed = any(finding.level == "error" for finding in shown)
     if as_json:
-        report = {"v": 1, "url": host.url, "ok": not failed, "findings": shown}
+        report = {"v": 1, "url": name, "ok": not failed, "findings": shown}
         click.echo(msgspec.json.encode(report))
     else:
         click.echo(_summary(shown, stdout_palette()))

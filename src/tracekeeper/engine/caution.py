@@ -3,24 +3,24 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tracekeeper.engine.host import Host, Tls
+from tracekeeper.engine.host import Host, Tls, shown
 
 
 def cautions(host: Host) -> Iterator[str]:
     """What a user should know before a job's secrets travel to `host`."""
-    scheme = urlsplit(host.url).scheme
+    scheme, url = urlsplit(host.url).scheme, shown(host.url)
     if scheme in {"tcp", "http"} and host.tls is None and not host.is_local:
         yield (
-            f"{host.url} is spoken to in plain text: whoever is on the way reads the jobs' secrets"
+            f"{url} is spoken to in plain text: whoever is on the way reads the jobs' secrets"
             " and can do anything on that machine; use TLS or ssh://"
         )
     if scheme != "unix" and host.keepalive is None:
         yield (
-            f"keepalives to {host.url} are off: a firewall may forget a quiet connection, and a"
+            f"keepalives to {url} are off: a firewall may forget a quiet connection, and a"
             " dead engine is noticed late"
         )
     if host.tls is not None:
-        yield from _tls(host.url, host.tls)
+        yield from _tls(url, host.tls)
 
 
 def how_to_speak_tls(url: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from tracekeeper.engine.contexts import docker_directory
 from tracekeeper.engine.errors import TlsFailure
-from tracekeeper.engine.host import Host, Tls
+from tracekeeper.engine.host import Host, Tls, shown
 from tracekeeper.engine.hosts import find_host
 from tracekeeper.errors import UsageError
 from tracekeeper.runner.docker.config import ConnectionConfig, DockerConfig, DockerSettings
@@ -80,8 +80,8 @@ def without_tls(loaded: Loaded, host: Host) -> Iterator[str]:
     for name, value in zip(names, given, strict=True):
         if value and host.tls is None:
             yield (
-                f"{loaded.path}: known, not acted on: {name} in {CONNECTION}, because {host.url} is"
-                " spoken to without TLS"
+                f"{loaded.path}: known, not acted on: {name} in {CONNECTION}, because"
+                f" {shown(host.url)} is spoken to without TLS"
             )
 
 

@@ -75,6 +75,15 @@ def test_wrong_usage(project: Project) -> None:
         assert project.tracekeeper("engine", "check", *arguments).returncode == 2
 
 
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_a_password_in_a_url_is_not_printed(project: Project, how: tuple[str, ...]) -> None:
+    url = "tcp://me:hunter2pw@host.invalid:1"
+    shown = project.tracekeeper("engine", "check", url, *how)
+    assert shown.returncode == 2
+    assert b"has a user or a password in it" in shown.stderr
+    assert b"hunter2pw" not in shown.stdout + shown.stderr
+
+
 @pytest.mark.parametrize("command", [("run",), ("engine", "check")])
 def test_contexts_are_completed(project: Project, command: tuple[str, ...]) -> None:
     shown = project.tracekeeper("_complete", "--", *command, "--docker-context", "def")

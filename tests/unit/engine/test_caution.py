@@ -54,3 +54,11 @@ def test_what_to_do_where_tls_is_spoken(url: str, words: str) -> None:
     said = how_to_speak_tls(url)
     assert re.search(words, said)
     assert "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" in said
+
+
+def test_no_password_is_shown() -> None:
+    url = "tcp://me:hunter2@far"
+    hosts = (Host(url, keepalive=None), Host(url, tls=Tls(verify=False, keylog="/k")))
+    sentences = [sentence for host in hosts for sentence in cautions(host)]
+    assert len(sentences) == 4
+    assert all("me:…@far" in sentence for sentence in sentences)
