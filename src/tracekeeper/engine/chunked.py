@@ -6,7 +6,7 @@ a chunk, which makes five million lines take minutes; this takes less than one. 
 
 from functools import lru_cache
 
-from tracekeeper.errors import EngineError
+from tracekeeper.engine.errors import ConnectionLost
 
 _MAX_SIZE_LINE = 256
 """A chunk's size with its extensions; dockerd's have at most ten bytes."""
@@ -26,7 +26,7 @@ class ChunkDecoder:
         self.finished = False
 
     def feed(self, data: bytes) -> bytes:
-        """The content in `data`. Raises EngineError if it is no chunked body."""
+        """The content in `data`. Raises ConnectionLost if it is no chunked body."""
         if self.finished:
             return b""
         if self._rest:
@@ -55,7 +55,7 @@ class ChunkDecoder:
                 self._missing = position - total
                 return
         if total - position > _MAX_SIZE_LINE:
-            raise EngineError("the engine's answer is no chunked body")
+            raise ConnectionLost("the engine's answer is no chunked body")
         self._rest = data[position:]
 
 
@@ -67,4 +67,4 @@ def _size(line: bytes) -> int:
             return int(digits, 16)
     except ValueError:
         pass
-    raise EngineError(f"the engine's answer has a chunk of size {digits!r}")
+    raise ConnectionLost(f"the engine's answer has a chunk of size {digits!r}")

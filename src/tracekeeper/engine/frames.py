@@ -11,7 +11,7 @@ Source: Docker Engine API, `ContainerAttach`, "Stream format". Pure.
 from struct import Struct
 from typing import TypeAlias
 
-from tracekeeper.errors import EngineError
+from tracekeeper.engine.errors import ConnectionLost
 
 Frame: TypeAlias = tuple[int, bytes]
 """Stream and payload. A plain tuple: a log of 500 MB is five million of them."""
@@ -40,7 +40,8 @@ class FrameDecoder:
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes.
 
-        Raises EngineError for bytes that are no frame header, and for the daemon's own error.
+        Raises ConnectionLost for bytes that are no frame header, and for the daemon's own error:
+        another answer may have what this one lacks.
         """
         if self._rest:
             data = self._rest + data
@@ -65,8 +66,8 @@ def encoded(frames: list[Frame]) -> bytes:
     return b"".join([_pack(stream, len(data)) + data for stream, data in frames])
 
 
-def _broken(data: bytes) -> EngineError:
+def _broken(data: bytes) -> ConnectionLost:
     if data[0] == SYSTEM_ERROR:
         sentence = data[HEADER_SIZE:].decode(errors="replace").strip()
-        return EngineError(f"the engine broke its stream off: {sentence}")
-    return EngineError(f"the engine sent bytes that are no frame of output: {data[:16]!r}")
+        return ConnectionLost(f"the engine broke its stream off: {sentence}")
+    return ConnectionLost(f"the engine sent bytes that are no frame of output: {data[:16]!r}")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracekeeper.engine.chunked import ChunkDecoder
-from tracekeeper.errors import EngineError
+from tracekeeper.engine.errors import ConnectionLost
 
 
 def encoded(chunks: list[bytes]) -> bytes:
@@ -44,7 +44,7 @@ def test_extensions_are_left_alone() -> None:
     "data", [b"-3\r\nabc", b"x\r\n", b"\r\n", b" 3\r\nabc\r\n", b"0_1\r\n", b"3" * 300]
 )
 def test_what_is_no_chunk(data: bytes) -> None:
-    with pytest.raises(EngineError, match="the engine's answer"):
+    with pytest.raises(ConnectionLost, match="the engine's answer"):
         ChunkDecoder().feed(data)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.frames import STDERR, STDOUT, Frame, FrameDecoder, encoded
-from tracekeeper.errors import EngineError
 
 FRAMES = st.lists(st.tuples(st.sampled_from([0, STDOUT, STDERR]), st.binary(max_size=300)))
 
@@ -37,10 +37,10 @@ def test_an_incomplete_frame_is_pending() -> None:
     "data", [b"HTTP/1.1 500", b"\x01\x00\x01\x00\x00\x00\x00\x00", b"\x04" * 8]
 )
 def test_bytes_that_are_no_frame(data: bytes) -> None:
-    with pytest.raises(EngineError, match="no frame of output"):
+    with pytest.raises(ConnectionLost, match="no frame of output"):
         FrameDecoder().feed(data)
 
 
 def test_the_daemons_own_error_is_told() -> None:
-    with pytest.raises(EngineError, match="broke its stream off: disk on fire"):
+    with pytest.raises(ConnectionLost, match="broke its stream off: disk on fire"):
         FrameDecoder().feed(packed([(3, b"disk on fire\n")]))
