@@ -184,8 +184,8 @@ def test_keys_of_tls_without_tls() -> None:
     assert list(without_tls(loaded, Host("https://a", tls=Tls()))) == []
     assert list(without_tls(saying(DockerConfig()), Host("tcp://a"))) == []
     assert list(without_tls(loaded, Host("tcp://a:pw@b"))) == [
-        f"c.toml: known, not acted on: {key} in [runners.docker.connection], because tcp://a:…@b is "
-        "spoken to without TLS"
+        f"c.toml: known, not acted on: {key} in [runners.docker.connection], because "
+        "tcp://a:…@b is spoken to without TLS"
         for key in ("tls_ciphers", "tls_max_version", "tls_keylog")
     ]
 
