@@ -101,11 +101,14 @@ class Follow:
     sentence why output may be missing, and where the log is no longer what was taken of it. The
     end marker itself is never output.
 
+    A second reading of a log that was taken to its end asks for as many lines of it as it gave. A
+    log with a line that cannot be read, which a full disk leaves, then begins later.
+
     `Follow(nonce, position)` is for output that begins at `position`, behind that of an earlier
     start of the container. `Follow.resume` goes on in the midst of it.
     """
 
-    __slots__ = ("_altered", "_broken", "_marker", "_reading", "_second", "_state")
+    __slots__ = ("_all_taken", "_altered", "_broken", "_marker", "_reading", "_second", "_state")
 
     def __init__(self, nonce: str, position: Position = _START) -> None:
         self._marker = EndMarker(nonce)
@@ -113,6 +116,7 @@ class Follow:
         self._second: Reading | None = None
         self._state = State.FOLLOW
         self._broken = False
+        self._all_taken = False
         self._altered = ""
 
     @classmethod
@@ -150,8 +154,11 @@ class Follow:
         if self._state is State.ASK:
             return Ask()
         tail = self._current.tail
-        if tail is not None and self._second is not None:
-            tail += self._unverified(self._second)
+        if self._second is not None:
+            if tail is not None:
+                tail += self._unverified(self._second)
+            elif self._all_taken:
+                tail = self._reading.position.seen
         return Read(tail, follow=self._state is State.FOLLOW)
 
     @property
@@ -195,6 +202,7 @@ class Follow:
             self._move(Event.PROVEN)
         else:
             self._broken = self._broken or broken
+            self._all_taken = self._state is State.FOLLOW and not broken
             self._move(Event.CUT if broken else Event.END)
         return self._held_back() if self._state is State.ENDED else []
 

@@ -114,7 +114,7 @@ LOG = ONE + TWO + entry(2, b"three" + END)
 
 def test_after_a_break_all_is_read_a_second_time() -> None:
     follow = broken(LOG, at=len(ONE + TWO))
-    assert (follow.state, wants(follow)) == (State.VERIFY, Read(None, follow=False))
+    assert (follow.state, wants(follow)) == (State.VERIFY, Read(3, follow=False))
     assert follow.feed(LOG[:50]) == follow.feed(LOG[50:]) == []
     follow.ended(broken=False)
     assert (wants(follow), follow.doubt, follow.altered, follow.exit_status) == (None, "", "", 3)
@@ -289,10 +289,22 @@ def test_a_log_that_is_mistrusted_is_read_twice() -> None:
     follow.ended(broken=False)
     follow.mistrust()
     follow.answered(running=False)
-    assert isinstance(wants(follow), Read)
+    assert wants(follow) == Read(2, follow=False)
     assert text(follow.feed(log)) == b""
     follow.ended(broken=False)
     assert (wants(follow), follow.altered) == (None, "")
+
+
+def test_a_log_with_a_line_that_cannot_be_read_begins_later_when_it_is_counted() -> None:
+    follow = Follow(NONCE)
+    follow.feed(entry(0, b"one\n") + entry(1, b"three" + END))
+    follow.ended(broken=False)
+    follow.mistrust()
+    follow.answered(running=False)
+    follow.feed(entry(1, b"three" + END))  # the last two lines, one of them unreadable
+    follow.ended(broken=False)
+    assert wants(follow) is None
+    assert "begins" in follow.altered
 
 
 def test_an_empty_log() -> None:
