@@ -90,7 +90,7 @@ async def taken(engine: Engine, container: str) -> Position:
         ("sed 50d", "ends after 100 of the 101 entries"),
         ("head -n 60", "ends after 60 of the 101 entries"),
         ("tail -n 60", "begins at 20"),
-        ("sed p", "up to entry 102 it has the checksum"),
+        ("sed p", "begins at 20"),
     ],
 )
 def test_a_log_that_was_changed_on_the_engines_disk(command: str, where: str) -> None:
