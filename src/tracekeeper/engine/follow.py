@@ -162,6 +162,12 @@ class Follow:
         return Read(tail, follow=self._state is State.FOLLOW)
 
     @property
+    def taken(self) -> int:
+        """How many entries have been read; it changes where reading gets on, a second time too."""
+        second = self._second.position.seen if self._second is not None else 0
+        return self._reading.position.seen + second
+
+    @property
     def settled(self) -> bool:
         """Whether this reading has reached the position: what comes next is new."""
         return self._current.settled

@@ -10,6 +10,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_LASTING = 2.0
+"""Seconds after which a connection is no attempt that failed, even if nothing came over it."""
 UNANSWERED = 5.0
 """Seconds that an engine has to answer to what makes something there, once nobody wants it any
 more. An answer tells what is to be removed; without one it is looked for."""
@@ -74,10 +76,18 @@ class Backoff:
         """Things go on."""
         self._pause = _FIRST_PAUSE
         self._until: float | None = None
+        self._stood_at: float | None = None
+
+    def stand(self) -> None:
+        """An attempt succeeded. Whether things go on is known when it has lasted a while."""
+        self._stood_at = self._stood_at or time.monotonic()
 
     async def pause(self, error: Exception | None = None) -> None:
         """Pause. Raises `error` if there have been nothing but errors for too long."""
         if error is not None:
+            if self._stood_at is not None and time.monotonic() > self._stood_at + _LASTING:
+                self.reset()
+            self._stood_at = None
             self._until = self._until or time.monotonic() + self._patience
             if time.monotonic() > self._until:
                 raise error

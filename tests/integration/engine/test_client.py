@@ -270,6 +270,14 @@ def test_a_stream_that_ends(play: Play, answer: bytes) -> None:
     play(test, [VERSION], [answer])
 
 
+def test_a_chunk_that_is_none_breaks_a_stream(play: Play) -> None:
+    async def test(server: Server) -> None:
+        with pytest.raises(ConnectionLost, match="a chunk of size b'zz'"):
+            await log_of(server)
+
+    play(test, [VERSION], [chunked(b"a", end=b"zz\r\n")])
+
+
 @pytest.mark.parametrize("end", [b"", b"0", b"5\r\nab"])
 def test_a_stream_that_is_cut_is_told_from_one_that_ends(play: Play, end: bytes) -> None:
     async def test(server: Server) -> None:

@@ -326,6 +326,38 @@ def test_a_stream_that_ends_while_the_container_runs_is_told(
     assert [broke.cause for broke in heard.broke] == ["the stream ended, and the container runs"]
 
 
+@pytest.mark.parametrize("always", [False, True])
+def test_an_engine_that_cannot_read_its_log(
+    follow_script: FollowScript, engine_url: str, monkeypatch: pytest.MonkeyPatch, always: bool
+) -> None:
+    """It says so in its stream, behind what has been read already: is it ever given up?"""
+    logs = Containers.logs
+    readings = iter(() if always else (True,))
+
+    @asynccontextmanager
+    async def fails(
+        self: Containers, container: str, **options: Any
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with logs(self, container, **options) as chunks:
+            yield _failing(chunks) if next(readings, always) else chunks
+
+    monkeypatch.setattr(Containers, "logs", fails)
+    host = Host(engine_url, patience=1.5)
+    if always:
+        with pytest.raises(HostGone, match="broke its stream off: Error grabbing logs"):
+            follow_script(host, "echo one; sleep 60")
+        return
+    ended, heard = follow_script(host, QUIET)
+    assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
+    (broke,) = heard.broke
+    assert "the engine broke its stream off: Error grabbing logs" in broke.cause
+
+
+async def _failing(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield await anext(chunks)
+    yield b"\3\0\0\0\0\0\0\x13Error grabbing logs"
+
+
 async def _first_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield await anext(chunks)
 

@@ -341,3 +341,10 @@ def test_every_state_has_a_way_to_the_end() -> None:
 def test_an_entry_without_its_time(data: bytes) -> None:
     with pytest.raises(EngineError, match="without its time"):
         microseconds(data)
+
+
+def test_what_has_been_taken_changes_while_reading_gets_on() -> None:
+    follow = broken(LOG, at=len(ONE + TWO))
+    before = follow.taken
+    follow.feed(ONE)
+    assert (before, follow.taken) == (3, 4)

@@ -96,6 +96,33 @@ def test_backoff_pauses_longer_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert 3.0 < sum(pauses[2:]) < 5.0
 
 
+@pytest.mark.parametrize(("lasts", "attempts"), [(0.5, 4), (2.5, 20)])
+def test_backoff_gives_up_where_no_attempt_lasts(
+    monkeypatch: pytest.MonkeyPatch, lasts: float, attempts: int
+) -> None:
+    now = [100.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("tracekeeper.engine.tasks.asyncio.sleep", sleep)
+    monkeypatch.setattr("tracekeeper.engine.tasks.time.monotonic", lambda: now[0])
+
+    async def main() -> int:
+        backoff = Backoff(2.0)
+        for attempt in range(20):
+            backoff.stand()
+            now[0] += lasts
+            backoff.stand()
+            try:
+                await backoff.pause(OSError("gone"))
+            except OSError:
+                return attempt
+        return 20
+
+    assert asyncio.run(main()) == attempts
+
+
 def test_any_number_of_cancellations_wait() -> None:
     async def main() -> list[str]:
         done: list[str] = []

@@ -216,11 +216,14 @@ class ContainerRun:
             self._story.mended()
         async for chunk in chunks:
             self._story.heard()
+            before = self._follow.taken
             pieces = self._follow.feed(chunk)
             if self._follow.short:
                 break
-            if self._follow.settled:
+            if self._follow.taken != before:
                 self._backoff.reset()
+            if self._follow.settled:
+                self._backoff.stand()
                 self._story.mended()  # before what comes: it says at which byte that is
             self._deliver(pieces)
         return _Reading.END
