@@ -702,6 +702,14 @@ def test_logs_of_services_are_in_the_trace_if_asked_for(jobs: Jobs) -> None:
     assert len(set(shown)) == len(shown), "nothing twice"
 
 
+def test_long_lines_of_services_are_whole_in_the_trace(jobs: Jobs) -> None:
+    script = "printf '%016380d-hunter2\\n' 0; exec httpd -f -p 80"
+    service = ImageSpec(jobs.image, alias="db", command=("sh", "-c", script))
+    variables = {"CI_DEBUG_SERVICES": "true", "HEALTHCHECK_TCP_PORT": "80"}
+    jobs.inside("", "true", services=(service,), variables=variables)
+    assert f"[service:db] {'0' * 16380}-hunter2" in jobs.heard.notes
+
+
 def test_logs_of_services_are_not_in_the_trace_unless_asked_for(jobs: Jobs) -> None:
     service = ImageSpec(jobs.image, command=("sh", "-c", "echo begun; sleep 600"))
     jobs.inside("wait_for_services_timeout = -1", "true", services=(service,))

@@ -1,7 +1,7 @@
 """The logs of a job's services in its trace, where CI_DEBUG_SERVICES asks for them.
 
 They are shown while the job's scripts run and while services get ready; nothing may be written to
-a trace that is finished. A line that is longer than the engine's 16 KiB comes in pieces.
+a trace that is finished.
 Source: GitLab docs, "Services", "Capturing service container logs".
 """
 
@@ -15,6 +15,7 @@ from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.tasks import Backoff, end
 from tracekeeper.errors import EngineError
 from tracekeeper.runner.executors.base import Output
+from tracekeeper.runner.executors.service_lines import Lines
 
 LAST_LINES = 2.0
 """Seconds for what a service wrote last to be read when a script has ended."""
@@ -52,13 +53,15 @@ class _Log:
         self._name = name
         self._container = container
         self._seen: dict[int, _Place] = {}
+        self._lines = Lines()
 
     async def follow(self, output: Output) -> None:
         """Show what is written until the service ends; a break is told where it does not heal."""
         backoff = Backoff(PATIENCE)
         while True:
             try:
-                return await self.show(output, follow=True)
+                await self.show(output, follow=True)
+                return self._note(output, self._lines.rest())
             except EngineError as error:
                 try:
                     await backoff.pause(error)
@@ -74,8 +77,11 @@ class _Log:
                     time, _, text = entry.partition(b" ")
                     if _is_new(stream, time, before):
                         self._note_place(stream, time)
-                        line = text.decode(errors="replace").rstrip("\n")
-                        output.note(f"[service:{self._name}] {line}")
+                        self._note(output, self._lines.add((stream, text)))
+
+    def _note(self, output: Output, lines: Sequence[str]) -> None:
+        for line in lines:
+            output.note(f"[service:{self._name}] {line}")
 
     def _note_place(self, stream: int, time: bytes) -> None:
         newest, count = self._seen.get(stream, _START)

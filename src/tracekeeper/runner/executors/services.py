@@ -22,6 +22,7 @@ from tracekeeper.runner.docker.container import Attachment, Setup, service_body
 from tracekeeper.runner.docker.policy import is_privileged_service
 from tracekeeper.runner.docker.refusals import about_key
 from tracekeeper.runner.executors.base import Output
+from tracekeeper.runner.executors.service_lines import last_lines
 
 WAIT = 30.0
 """Seconds that services have to be ready, by default; as gitlab-runner's."""
@@ -234,9 +235,10 @@ class Services:
 
     async def _last_words(self, container: str) -> list[str]:
         decoder = FrameDecoder()
+        asked = SHOWN_LINES + 2  # of each stream the first may be the end of a line
+        ended = not (await self._engine.containers.inspect(container)).state.running
         async with self._engine.containers.logs(
-            container, follow=False, tail=SHOWN_LINES, timestamps=False
+            container, follow=False, tail=asked, timestamps=False
         ) as chunks:
             frames = [frame async for chunk in chunks for frame in decoder.feed(chunk)]
-        text = b"".join(payload for _, payload in frames).decode(errors="replace")
-        return text.splitlines()[-SHOWN_LINES:]
+        return last_lines(frames, asked, ended=ended)[-SHOWN_LINES:]

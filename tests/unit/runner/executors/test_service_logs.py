@@ -109,3 +109,27 @@ def test_what_was_written_last_is_read_at_the_end() -> None:
         assert notes.notes == lines(entries)
 
     asyncio.run(main())
+
+
+def test_a_line_in_pieces_is_one_line_whatever_breaks() -> None:
+    time = "2026-01-01T00:00:00.000000001Z "
+    pieces = [(1, f"{time}{text}".encode()) for text in ("x\rhun", "ter2", "!\n", "the rest")]
+    for cut in range(len(pieces)):
+        assert followed(Log(pieces, [cut])) == [
+            "[service:db] x␍hunter2!",
+            "[service:db] the rest",
+        ]
+
+
+def test_a_line_goes_on_when_it_is_shown_again() -> None:
+    log, notes = Log([(1, b"1 hun")], []), Notes()
+
+    async def main() -> None:
+        reader = _Log(cast("Engine", log), "db", "container")
+        await reader.show(cast("Any", notes), follow=False)
+        assert notes.notes == []
+        log.entries = [*log.entries, (1, b"1 ter2\n")]
+        await reader.show(cast("Any", notes), follow=False)
+
+    asyncio.run(main())
+    assert notes.notes == ["[service:db] hunter2"]
