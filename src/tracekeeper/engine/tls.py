@@ -8,6 +8,7 @@ cut is told from one that was finished: only the latter ends with the other side
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 
@@ -36,12 +37,19 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
             raise TlsFailure(f"{tls.ciphers!r} names no cipher suite of OpenSSL") from None
     if tls.keylog:
         try:
+            _make_private(tls.keylog)
             context.keylog_filename = tls.keylog
         except OSError as error:
             raise TlsFailure(
                 f"the TLS key log {tls.keylog} cannot be written: {error.strerror}"
             ) from None
     return context
+
+
+def _make_private(path: str) -> None:
+    """Make the file, for its owner alone, unless there is one: OpenSSL makes it for everybody."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _load(context: ssl.SSLContext, tls: Tls) -> None:

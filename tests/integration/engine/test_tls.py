@@ -7,6 +7,7 @@ import select
 import shutil
 import socket
 import ssl
+import stat
 import struct
 import subprocess
 import threading
@@ -505,6 +506,16 @@ def test_openssl_agrees_on_what_is_asked(
         tls = client_tls(files)
         ca = str(tmp_path / "rsa.pem")
         talk(port, replace(asked, ca=ca, cert=tls.cert, key=tls.key), what)
+
+
+def test_a_new_key_log_is_for_its_owner_alone(tmp_path: Path) -> None:
+    new, known = tmp_path / "new", tmp_path / "known"
+    known.write_bytes(b"# kept\n")
+    known.chmod(0o640)
+    for each in (new, known):
+        assert tls_context(Tls(keylog=str(each))).keylog_filename == str(each)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (new, known)] == [0o600, 0o640]
+    assert known.read_bytes().startswith(b"# kept\n")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
