@@ -9,6 +9,7 @@ cut is told from one that was finished: only the latter ends with the other side
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import ssl
 
@@ -248,4 +249,6 @@ def _is_alert(error: ssl.SSLError) -> bool:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).lower().replace("_", " ")
+    """OpenSSL's words. It names an alert by the version that had it first: that says nothing."""
+    name = re.sub("^(SSLV3|TLSV1|TLSV13)_ALERT_", "", error.reason or str(error))
+    return name.lower().replace("_", " ")

@@ -80,7 +80,7 @@ def new_client(
 
 
 THE_SERVER = ("certificate of localhost",)
-THE_CLIENT = ("refused", "client's certificate")
+THE_CLIENT = ("refused", "our certificate")
 WRONG: list[tuple[Callable[[Path, Authority], None], Sequence[str]]] = [
     (server_expired, (*THE_SERVER, "expired")),
     (server_not_yet_valid, (*THE_SERVER, "not yet valid")),

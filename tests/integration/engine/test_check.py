@@ -22,6 +22,7 @@ from tracekeeper.engine.check.checks import check
 from tracekeeper.engine.check.finding import Finding
 from tracekeeper.engine.check.legs import PINGS
 from tracekeeper.engine.host import Host, Tls
+from tracekeeper.engine.http import Timeouts
 from tracekeeper.errors import UsageError
 from tracekeeper.net.lab import Lab
 from tracekeeper.sockets.options import Keepalive
@@ -33,6 +34,7 @@ VERSION = {
     "Os": "linux",
     "Arch": "amd64",
 }
+CHECK = "tracekeeper.engine.check"
 Found = dict[str, list[Finding]]
 
 
@@ -251,6 +253,7 @@ def test_what_is_wrong_with_ours(
     found = ends.look(version=version)
     assert errors(found)[0] == "client"
     assert "our certificate is refused: 127.0.0.1 refused" in found["client"][0].sentence
+    assert "alert" not in found["client"][0].sentence  # OpenSSL says "sslv3 alert", whatever it was
     assert sentence in found[code][0].sentence
     assert "cut" not in found
 
@@ -309,6 +312,45 @@ def test_a_line_that_is_cut(ends: Ends) -> None:
     assert errors(found) == ["cut"]
     assert "in the middle of the TLS handshake" in found["cut"][0].sentence
     assert errors(served(hang_up, None)) == ["engine"]
+
+
+def say_nothing(sock: socket.socket) -> None:
+    while sock.recv(1 << 16):
+        pass
+
+
+@pytest.mark.parametrize("secured", [True, False])
+def test_somebody_who_says_nothing(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, secured: bool
+) -> None:
+    monkeypatch.setattr(f"{CHECK}.secure.CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(f"{CHECK}.checks.TIMEOUTS", Timeouts(answer=0.3, silence=0.3))
+    found = served(say_nothing, ends.tls if secured else None)
+    assert errors(found) == ["silent"]
+    assert "takes connections and says nothing" in found["silent"][0].sentence
+
+
+def test_who_agrees_on_tls_and_says_nothing(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{CHECK}.secure.CONNECT_TIMEOUT", 0.5)
+    found = served(say_nothing, ends.tls, ends.context)
+    assert errors(found) == ["silent"]
+
+
+def test_what_begins_is_told(ends: Ends) -> None:
+    told: list[str] = []
+
+    async def all_findings(port: int) -> None:
+        async for _ in check(Host(f"tcp://127.0.0.1:{port}"), idle=0.1, begins=told.append):
+            pass
+
+    with listening(StandIn().serve) as port:
+        asyncio.run(all_findings(port))
+    assert told == [
+        "connecting",
+        "agreeing on TLS",
+        "waiting for the engine's answers",
+        "two connections stay quiet for 0.1 s",
+    ]
 
 
 def test_something_else_at_the_port(ends: Ends) -> None:
@@ -495,7 +537,7 @@ class Leaving(StandIn):
 
 
 def test_an_engine_that_went_away_meanwhile() -> None:
-    found = served(Leaving(PINGS + 2).serve, None, idle=3.0)
+    found = served(Leaving(PINGS + 3).serve, None, idle=3.0)
     assert errors(found) == ["idle", "idle"]
     assert "does not answer on a fresh connection either" in found["idle"][1].sentence
 

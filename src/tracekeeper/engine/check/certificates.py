@@ -91,8 +91,10 @@ def _dates(who: str, what: str, certificate: Certificate, now: datetime) -> Find
             f"{what} expired on {certificate.ends:%Y-%m-%d %H:%M} UTC",
             "issue another",
         )
+    until = f"until {certificate.ends:%Y-%m-%d}"
     days = (certificate.ends - now).days
-    sentence = f"{what} is valid for {days} more day{'' if days == 1 else 's'}"
-    if days < SOON:
-        return warning(f"{who}_dates", sentence, "issue another before it ends")
-    return ok(f"{who}_dates", f"{sentence}, until {certificate.ends:%Y-%m-%d}")
+    if days >= SOON:
+        return ok(f"{who}_dates", f"{what} is valid {until}")
+    left = f"{days} more day{'' if days == 1 else 's'}"
+    hint = "issue another before it ends"
+    return warning(f"{who}_dates", f"{what} is valid for {left}, {until}", hint)

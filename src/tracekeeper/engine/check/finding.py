@@ -38,6 +38,15 @@ def error(code: str, sentence: str, hint: str) -> Finding:
     return Finding(code, "error", sentence, hint)
 
 
+def silent(what: str, seconds: float) -> Finding:
+    """Somebody takes connections and does not answer them."""
+    return error(
+        "silent",
+        f"{what} takes connections and says nothing: no answer within {seconds:.0f} s",
+        "look at what listens there: an engine that hangs, or a proxy or balancer without one",
+    )
+
+
 def worst_first(findings: Iterable[Finding]) -> Sequence[Finding]:
     """Errors before warnings before the rest; otherwise in the order in which they were found."""
     levels = get_args(Level)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from tracekeeper.engine.check.finding import Finding, note, ok, warning
+from tracekeeper.engine.check.ping import ping
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.connection import Connection
 from tracekeeper.engine.host import Host
@@ -32,6 +33,7 @@ async def legs(host: Host) -> AsyncIterator[Finding]:
     dial = dialler(host)
     connection = await dial()
     try:
+        await ping(connection)  # once the engine has answered, it has done to its end what it does
         yield ours(connection.socket, host)
         if host.proxy:
             sentence = "keepalives end at the proxy: what lies beyond it is not kept awake by ours"

@@ -13,16 +13,12 @@ import msgspec
 from msgspec.structs import replace
 
 from tracekeeper.engine.check.finding import Finding, error, ok, warning
+from tracekeeper.engine.check.ping import is_silence, ping
 from tracekeeper.engine.connection import Connection
 from tracekeeper.engine.errors import ConnectionLost
 from tracekeeper.engine.host import Host
-from tracekeeper.engine.http import Request, Timeouts, exchange
 from tracekeeper.engine.transport import dialler
 from tracekeeper.errors import EngineError
-
-ANSWER = 10.0
-"""Seconds for an answer after the silence."""
-_TIMEOUTS = Timeouts(answer=ANSWER, silence=ANSWER)
 
 End: TypeAlias = Literal["survived", "dropped", "reset", "closed"]
 _HOW = {
@@ -85,28 +81,21 @@ async def _outcome(host: Host, seconds: float) -> Outcome:
 
 async def _end(connection: Connection, seconds: float) -> End:
     try:
-        await _ping(connection)
+        await ping(connection)
         try:
             async with asyncio.timeout(seconds):
                 return "closed" if not await connection.read() else "survived"
         except TimeoutError:
-            await _ping(connection)
+            await ping(connection)
     except ConnectionLost as lost:
         return _how(lost)
     return "survived"
 
 
 def _how(lost: ConnectionLost) -> End:
-    """Which end it was: silence is ours or the kernel's deadline, the rest has an error of its own
-    or is the end of the stream."""
     if isinstance(lost.__cause__, ConnectionResetError | BrokenPipeError):
         return "reset"
-    return "dropped" if isinstance(lost.__cause__ or lost.__context__, TimeoutError) else "closed"
-
-
-async def _ping(connection: Connection) -> None:
-    response = await exchange(connection, Request("GET", "/_ping"), _TIMEOUTS)
-    await response.read()
+    return "dropped" if is_silence(lost) else "closed"
 
 
 async def _answers(host: Host) -> bool:
@@ -114,7 +103,7 @@ async def _answers(host: Host) -> bool:
     try:
         connection = await dial()
         try:
-            await _ping(connection)
+            await ping(connection)
         finally:
             connection.close()
     except EngineError:

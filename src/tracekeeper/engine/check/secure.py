@@ -19,11 +19,12 @@ from tracekeeper.engine.check.certificates import (
     server_findings,
     wrong_authority,
 )
-from tracekeeper.engine.check.finding import Finding, error, ok, warning
+from tracekeeper.engine.check.finding import Finding, error, ok, silent, warning
+from tracekeeper.engine.check.ping import is_silence
 from tracekeeper.engine.check.reach import below_tls
 from tracekeeper.engine.connection import CONNECT_TIMEOUT, Connection
 from tracekeeper.engine.errors import ConnectionLost, EngineUnreachable, TlsFailure
-from tracekeeper.engine.host import Host, Tls
+from tracekeeper.engine.host import Host, Tls, shown
 from tracekeeper.engine.tls import TlsConnection, over_tls, tls_context
 from tracekeeper.engine.transport import dialler
 from tracekeeper.engine.x509 import Certificate, read_certificate
@@ -49,7 +50,7 @@ async def secure(host: Host, tls: Tls) -> AsyncIterator[Finding]:
         if "_ALERT_" not in _reason(failure) and await _speaks_http(host):
             yield _plain_port(host)
             return
-        for finding in _refused(tls, failure, now):
+        for finding in _refused(host, tls, failure, now):
             yield finding
         return
     try:
@@ -116,7 +117,7 @@ async def _authority(host: Host, tls: Tls, certificate: Certificate) -> list[Fin
             return []
         return [wrong_authority(certificate, _trusted(tls))]
     except ConnectionLost as failure:
-        return [_cut(failure)]
+        return [_cut(host, failure)]
     return [ok("server_authority", f"the engine's certificate is trusted ('{certificate.issuer}')")]
 
 
@@ -124,9 +125,11 @@ async def _client(host: Host, tls: Tls, connection: TlsConnection, now: datetime
     """Whether our certificate is accepted, and whether it is asked for at all."""
     try:
         if not await _answer(connection):
-            return [_cut(ConnectionLost("the engine closed the connection without an answer"))]
+            return [
+                _cut(host, ConnectionLost("the engine closed the connection without an answer"))
+            ]
     except (TlsFailure, ConnectionLost) as failure:
-        return _refused(tls, failure, now)
+        return _refused(host, tls, failure, now)
     findings = [] if not tls.cert else list(client_findings(_own(tls), (), now))
     if await _accepts_anybody(host, tls):
         sentence = "the engine asks for no certificate: whoever reaches the port owns the machine"
@@ -147,10 +150,12 @@ async def _accepts_anybody(host: Host, tls: Tls) -> bool:
         return False
 
 
-def _refused(tls: Tls, failure: TlsFailure | ConnectionLost, now: datetime) -> list[Finding]:
+def _refused(
+    host: Host, tls: Tls, failure: TlsFailure | ConnectionLost, now: datetime
+) -> list[Finding]:
     """Why no TLS connection can be used, though nothing of the engine's was checked."""
     if isinstance(failure, ConnectionLost):
-        return [_cut(failure)]
+        return [_cut(host, failure)]
     alert = _reason(failure)
     if "_ALERT_" not in alert:
         return [error("tls", failure.message, "check that this is the engine's port")]
@@ -200,7 +205,9 @@ def _plain_port(host: Host) -> Finding:
     )
 
 
-def _cut(failure: ConnectionLost) -> Finding:
+def _cut(host: Host, failure: ConnectionLost) -> Finding:
+    if is_silence(failure):
+        return silent(shown(host.url), CONNECT_TIMEOUT)
     return error("cut", failure.message, _CUT_HINT)
 
 
