@@ -33,6 +33,7 @@ PURE = (
     *("engine/" + name for name in ("references", "x509")),
     "net/incident",
     "runner/docker",
+    "runner/executors/service_lines",
 )
 
 

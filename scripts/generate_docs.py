@@ -102,7 +102,8 @@ is a directory of the engine's host.
 
 Services have the job's network and its volumes. Where the network gives no names (`bridge`,
 `host`), theirs are in the job's `/etc/hosts`. With `CI_DEBUG_SERVICES: "true"` what they write is
-in the job's log, each line behind `[service:NAME]`.
+in the job's log, each line behind `[service:NAME]`; control characters other than colours are shown
+as signs, and a line of more than 1 MiB is left out, because a secret could be cut with it.
 
 ## Registries
 

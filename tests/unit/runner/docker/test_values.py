@@ -201,3 +201,9 @@ def test_any_text_is_taken_or_refused_with_a_sentence(text: str) -> None:
             parse(text)
         except ValueError as error:
             assert str(error).startswith(("is not ", "has ")), (parse, text)  # noqa: PT017
+
+
+def test_a_time_ends() -> None:
+    assert values.finite(1.5) == 1.5
+    with pytest.raises(ValueError, match="^has no end"):
+        values.finite(float("inf"))
