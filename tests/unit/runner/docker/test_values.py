@@ -205,5 +205,5 @@ def test_any_text_is_taken_or_refused_with_a_sentence(text: str) -> None:
 
 def test_a_time_ends() -> None:
     assert values.finite(1.5) == 1.5
-    with pytest.raises(ValueError, match="^has no end"):
+    with pytest.raises(ValueError, match=r"^has no end"):
         values.finite(float("inf"))
