@@ -24,7 +24,12 @@ NOTICE = "<!-- Made by scripts/generate_docs.py; do not edit. -->"
 EVENTS = """\
 `tracekeeper run --json` prints one JSON object per line. Every object has `type`, `v` and `time`.
 Within one version, fields and types are added but never changed or removed: pass over what you do
-not know."""
+not know.
+
+`time` is when it happened; of `output` and `preview`, when it was told. The objects come in the
+order in which they are told, and an event waits until the output before it has been: so a time may
+be earlier than that of the line above. What belongs to one job comes in its order: `job_started` or
+`job_resumed`, its output, `job_finished`."""
 
 STATUS = """\
 One table decides what may happen to a job (`tracekeeper/pipeline/status.py`). An empty cell is an

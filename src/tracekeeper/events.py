@@ -237,7 +237,10 @@ class RunResumed(Event, frozen=True, kw_only=True):
     ]
     finished: Annotated[
         tuple[JobFinished, ...],
-        Meta(description="how the latest attempts that had ended did; as they were told then"),
+        Meta(
+            description="a `job_finished` object for each job whose latest attempt had ended,"
+            " as it was told then; it is not told again"
+        ),
     ] = ()
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from tracekeeper.cli.named_engine import NamedEngine, loaded_config, named_engine
 from tracekeeper.cli.options import docker_config_option, docker_context_option, seconds
+from tracekeeper.cli.progress import Progress
 from tracekeeper.cli.terminal import Palette, stdout_palette
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def check_command(
     name = shown_url(engine.host.url)
     if not as_json:
         click.echo(f"Checking {name}")
-    shown = asyncio.run(_collect(_findings(engine, idle), None if as_json else stdout_palette()))
+    shown = asyncio.run(_collect(engine, idle, None if as_json else stdout_palette()))
     failed = any(finding.level == "error" for finding in shown)
     if as_json:
         report = {"v": 1, "url": name, "ok": not failed, "findings": shown}
@@ -79,26 +80,40 @@ def check_command(
     return int(failed)
 
 
-async def _findings(engine: NamedEngine, idle: float) -> AsyncIterator["Finding"]:
+async def _findings(
+    engine: NamedEngine, idle: float, progress: Progress
+) -> AsyncIterator["Finding"]:
     """What is to be said of the configuration file, then what the check finds."""
     from tracekeeper.engine.check.checks import check
     from tracekeeper.engine.check.finding import warning
 
     for sentence in engine.warnings:
         yield warning("config", sentence, "correct the file, or leave the key out")
-    async for finding in check(engine.host, idle=idle):
+    async for finding in check(engine.host, idle=idle, begins=progress.begin):
         yield finding
 
 
-async def _collect(findings: AsyncIterator["Finding"], palette: Palette | None) -> list["Finding"]:
+async def _collect(engine: NamedEngine, idle: float, palette: Palette | None) -> list["Finding"]:
     """All findings; each is shown at once if there is a palette."""
-    shown = []
-    async for finding in findings:
-        shown.append(finding)
-        if palette:
-            mark, style = MARKS[finding.level]
-            click.echo(f"{palette(mark, style)} {finding.sentence}")
+    shown, progress = [], Progress()
+    waiting = asyncio.create_task(progress.run())
+    try:
+        async for finding in _findings(engine, idle, progress):
+            shown.append(finding)
+            if palette:
+                progress.clear()
+                click.echo(_line(finding, palette))
+    finally:
+        waiting.cancel()
+        progress.clear()
     return shown
+
+
+def _line(finding: "Finding", palette: Palette) -> str:
+    """A finding; what to do is told at the end, where that names it."""
+    mark, style = MARKS[finding.level]
+    hint = "" if finding.level in SUMMED or not finding.hint else f"\n  {finding.hint}"
+    return f"{palette(mark, style)} {finding.sentence}{palette(hint, 'dim')}"
 
 
 def _summary(findings: Sequence["Finding"], palette: Palette) -> str:

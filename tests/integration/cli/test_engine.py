@@ -1,10 +1,13 @@
 """``tracekeeper engine check`` as it is typed."""
 
 import json
+import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.cli.conftest import Project
+from tests.integration.cli.conftest import Project, Terminal
 
 
 @pytest.mark.docker
@@ -88,3 +91,33 @@ def test_a_password_in_a_url_is_not_printed(project: Project, how: tuple[str, ..
 def test_contexts_are_completed(project: Project, command: tuple[str, ...]) -> None:
     shown = project.tracekeeper("_complete", "--", *command, "--docker-context", "def")
     assert shown.stdout == b"default\t\n"
+
+
+def test_what_is_waited_for_is_told(project: Project) -> None:
+    """Once, where nobody watches it on a terminal."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        shown = project.tracekeeper("engine", "check", f"tcp://127.0.0.1:{port}")
+    assert shown.returncode == 1
+    assert shown.stderr.decode() == "… waiting for the engine's answers\n"
+    assert b"takes connections and says nothing: no answer within 10 s" in shown.stdout
+
+
+def test_a_terminal_shows_how_long(project: Project, terminal: Callable[..., Terminal]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        screen = terminal("tracekeeper", "engine", "check", f"tcp://127.0.0.1:{port}")
+        screen.until(lambda text: bool(re.search(r"for the engine's answers, [2-9]\.0 s", text)))
+        screen.until_shown("says nothing")
+    assert "…" not in screen.screen()
+
+
+@pytest.mark.docker
+def test_a_quiet_experiment_is_told(project: Project, engine_url: str) -> None:
+    shown = project.tracekeeper("engine", "check", "--idle", "2.5", engine_url)
+    assert shown.stderr.decode().endswith("… two connections stay quiet for 2.5 s\n")
+    hint = '  set "live-restore": true in its daemon.json'
+    lines = shown.stdout.decode().splitlines()
+    assert all(
+        lines[at + 1] == hint for at, line in enumerate(lines) if "live-restore is off" in line
+    )
