@@ -86,8 +86,10 @@ class _Blocking:
 
     def read(self, size: int) -> bytes:
         while len(self._rest) < size:
-            self._reading = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            chunk = self._reading.result()
+            self._reading = reading = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+            if self._stopped:  # it may have looked for the reading before there was one
+                reading.cancel()
+            chunk = reading.result()
             if not chunk:
                 break
             self._rest += chunk
