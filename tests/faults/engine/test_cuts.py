@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.timeout(7200)]
 
 SAMPLE, FULL = 10, 500
 STREAMS_SAMPLE, STREAMS_FULL = 4, 60
-TRIES = 12
+TRIES = 40
 """So many jobs may miss a planted bug."""
 SPAN = 600_000
 HUGE_SAMPLE, HUGE_FULL = 2_000_000, 100_000_000

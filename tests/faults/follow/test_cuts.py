@@ -363,7 +363,7 @@ def test_planted_bugs_are_caught(
     faults_seed: int,
 ) -> None:
     plant(monkeypatch)
-    seeds = range(faults_seed, faults_seed + SAMPLE)
+    seeds = range(faults_seed, faults_seed + FULL)
     assert not all(holds_or_refused(holds, seed) for seed in seeds)
 
 

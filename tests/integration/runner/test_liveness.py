@@ -321,7 +321,7 @@ def test_a_stream_that_ends_while_the_container_runs_is_told(
             yield _first_of(chunks) if next(readings, False) else chunks
 
     monkeypatch.setattr(Containers, "logs", ends_once)
-    ended, heard = follow_script(Host(engine_url), QUIET)
+    ended, heard = follow_script(Host(engine_url), "echo one; sleep 5; echo two")
     assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
     assert [broke.cause for broke in heard.broke] == ["the stream ended, and the container runs"]
 
