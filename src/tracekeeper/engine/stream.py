@@ -156,9 +156,7 @@ class StreamConnection:
     async def read(self) -> bytes:
         """See `Connection.read`."""
         if self._sprint >= SPRINT:
-            self._sprint = 0  # who cancels each read before it is gathered gets something too
             await self._gather()
-            self._sprint = SPRINT
         asked = time.monotonic()
         data = await self._reader.read(READ_SIZE)
         at_once = time.monotonic() - asked < GATHER
@@ -174,6 +172,9 @@ class StreamConnection:
         transport.pause_reading()
         try:
             await asyncio.sleep(GATHER)
+        except asyncio.CancelledError:
+            self._sprint = 0  # who cancels every read so soon gets something by the next
+            raise
         finally:
             transport.resume_reading()
 

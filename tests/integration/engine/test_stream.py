@@ -43,6 +43,26 @@ def test_small_pieces_in_quick_succession_are_gathered(monkeypatch: pytest.Monke
     assert gathered == [SPRINT, SPRINT + 1]
 
 
+def test_who_cancels_while_it_is_gathered_reads_at_once_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with pair() as (connection, far):
+            for _ in range(SPRINT):
+                far.sendall(b"x")
+                assert await connection.read() == b"x"
+            far.sendall(b"y")
+            reading = asyncio.create_task(connection.read())
+            await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait({reading})
+            assert reading.cancelled()
+            assert await asyncio.wait_for(connection.read(), 5) == b"y"
+
+    monkeypatch.setattr(stream_module, "GATHER", 3600.0)
+    asyncio.run(scenario())
+
+
 def test_what_does_not_come_at_once_is_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(_: StreamConnection) -> None:
         raise AssertionError

@@ -66,3 +66,12 @@ def test_a_probe_of_the_client_opens_the_way_for_what_was_lost() -> None:
     assert made.client.received == 13
     kinds = [event.kind for event in events if event.at >= 15_000 and not event.fate]
     assert kinds == ["keepalive", "keepalive_ack", "retransmission", "ack"]
+
+
+def test_an_endpoint_that_gives_up_is_told_of_before_what_it_sends_last() -> None:
+    made, events = wire("drop", keepalive=11)
+    run(made, 60_000)
+    assert events[-2:] == [
+        Event(14_000, "timed_out", "client"),
+        Event(14_000, "rst", "client", fate="dropped"),
+    ]
