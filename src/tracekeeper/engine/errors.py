@@ -4,6 +4,7 @@ EngineError
 ├── EngineUnreachable   no connection could be made; nothing was asked
 │   └── TlsFailure      a certificate, a key or a version of TLS stands in the way
 ├── ConnectionLost      a connection broke, or fell silent, before the answer was complete
+│   └── StreamBrokenOff the engine itself broke a stream off
 ├── EngineRefused       the engine answered with an error: its status and its own message
 └── CommandNotStarted   an exec's command could not be started: the runtime's reason
 """
@@ -27,6 +28,12 @@ class ConnectionLost(EngineError):
     """A connection broke or fell silent before the answer was complete."""
 
     code = "engine_connection_lost"
+
+
+class StreamBrokenOff(ConnectionLost):
+    """The engine itself broke a stream off, and said why."""
+
+    code = "engine_stream"
 
 
 class EngineRefused(EngineError):

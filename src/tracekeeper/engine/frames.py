@@ -11,7 +11,7 @@ Source: Docker Engine API, `ContainerAttach`, "Stream format". Pure.
 from struct import Struct
 from typing import TypeAlias
 
-from tracekeeper.engine.errors import ConnectionLost
+from tracekeeper.engine.errors import ConnectionLost, StreamBrokenOff
 
 Frame: TypeAlias = tuple[int, bytes]
 """Stream and payload. A plain tuple: a log of 500 MB is five million of them."""
@@ -69,5 +69,5 @@ def encoded(frames: list[Frame]) -> bytes:
 def _broken(data: bytes) -> ConnectionLost:
     if data[0] == SYSTEM_ERROR:
         sentence = data[HEADER_SIZE:].decode(errors="replace").strip()
-        return ConnectionLost(f"the engine broke its stream off: {sentence}")
+        return StreamBrokenOff(f"the engine broke its stream off: {sentence}")
     return ConnectionLost(f"the engine sent bytes that are no frame of output: {data[:16]!r}")

@@ -21,7 +21,12 @@ import msgspec
 
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Waiting
-from tracekeeper.engine.errors import ConnectionLost, EngineRefused, EngineUnreachable
+from tracekeeper.engine.errors import (
+    ConnectionLost,
+    EngineRefused,
+    EngineUnreachable,
+    StreamBrokenOff,
+)
 from tracekeeper.engine.follow import Ask, Follow, Piece, Read
 from tracekeeper.engine.frames import FrameDecoder
 from tracekeeper.engine.models import ContainerState
@@ -197,6 +202,10 @@ class ContainerRun:
                 else:
                     how = await self._take(chunks)
         except (ConnectionLost, EngineUnreachable) as error:
+            if isinstance(error, StreamBrokenOff) and not want.follow:
+                # It would say so again: of a container that has ended this is all there is.
+                self._deliver(self._follow.ended(broken=False))
+                return
             self._cut()
             await self._pause(error)
             self._deliver(self._follow.ended(broken=True))
