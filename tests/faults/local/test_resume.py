@@ -77,6 +77,7 @@ PLANTED = {
 from tracekeeper.runner.executors.container import ContainerRun
 def deliver(self, pieces):
     self._delivered()
+    self._output._commit()
     real(self, pieces)
 real, ContainerRun._deliver = ContainerRun._deliver, deliver
 """,
