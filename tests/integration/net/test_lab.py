@@ -1,5 +1,6 @@
 """The lab is what it says: a firewall that forgets, a real engine behind it, and nothing left."""
 
+import ctypes
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ ASK = b"GET / HTTP/1.0\r\n\r\n"
 REFUSAL = b"HTTP/1.0 400 Bad Request"  # of an engine that expects TLS
 PATIENCE_MS = 500
 SECONDS = 30.0
+PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
 ACKNOWLEDGED_WITHIN = 0.3  # a delayed acknowledgment takes 40 ms, at most 200 (TCP_DELACK_MAX)
 
 
@@ -254,6 +256,18 @@ with Lab() as lab:
 """
 
 
+@pytest.fixture
+def no_subreaper() -> Iterator[None]:
+    """Orphans go to process 1, which waits for them, also where an earlier test in this process
+    has made it a subreaper: a PID namespace ends when its last process has been waited for."""
+    libc, was = ctypes.CDLL(None), ctypes.c_int()
+    libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(was))
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 0)
+    yield
+    libc.prctl(PR_SET_CHILD_SUBREAPER, was.value)
+
+
+@pytest.mark.usefixtures("no_subreaper")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_lab_ends_with_its_owner(how: signal.Signals, lab: Lab) -> None:
     """Side by side with another lab, which does not notice."""
