@@ -9,8 +9,7 @@ Counting means reading the whole log again. `since` is no better, it makes the d
 whole file. So the last entries are asked for by `tail`, and the last one taken is looked for in
 them: by its stream, its time, and how many entries of that stream had that time, for all pieces
 of a long line carry the same. A tail is trusted only if it shows an earlier entry of that stream
-first; otherwise it may begin between two pieces, and more of it is needed. But behind a long line
-that is finished its last piece is enough, for nothing of the same time can follow.
+first; otherwise it may begin between two pieces, and more of it is needed.
 
 Times serve as names, not as an order, wherever the host's clock may have been set back: a tail
 that misleads is noticed (`short`), or shows nothing until the whole log is counted at the end.
@@ -28,24 +27,11 @@ STAMP_SIZE = 30
 """2026-11-23T02:29:16.123456789Z: RFC 3339 in UTC, always nine digits. A space follows."""
 
 
-LONG_LINE = 256
-"""Pieces of a line of 4 MiB. dockerd takes the time of its first one for all of them, and no clock
-is so coarse that it stands still while so much is written: the next line has another time."""
-
-
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """The last entry taken of one stream: the `count`-th with the time `stamp`. `lines` of these
-    end a line; `ended` says whether the last one does."""
+    """The last entry taken of one stream: the `count`-th with the time `stamp`."""
 
     stamp: bytes = b""
     count: int = 0
-    lines: int = 0
-    ended: bool = False
-
-    @property
-    def is_long_line(self) -> bool:
-        """Whether the entries of this time are one long line, to its end."""
-        return self.ended and self.lines == 1 and self.count >= LONG_LINE
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -130,20 +116,15 @@ def difference(taken: Position, found: Position) -> str:
 
 def _mark(before: Mark, stream: int, frames: list[Frame]) -> Mark:
     """The last of the entries of `stream`, of which there is at least one."""
-    stamp, count, lines, ended = b"", 0, 0, False
+    stamp, count = b"", 0
     for other, entry in reversed(frames):
         if other != stream:
             continue
-        ends_line = entry.endswith(b"\n")
-        if not stamp:
-            stamp, ended = entry[:STAMP_SIZE], ends_line
+        stamp = stamp or entry[:STAMP_SIZE]
         if not entry.startswith(stamp):
-            return Mark(stamp, count, lines, ended)
+            return Mark(stamp, count)
         count += 1
-        lines += ends_line
-    if stamp == before.stamp:
-        count, lines = count + before.count, lines + before.lines
-    return Mark(stamp, count, lines, ended)
+    return Mark(stamp, count + before.count if stamp == before.stamp else count)
 
 
 class TailSearch:
@@ -152,12 +133,11 @@ class TailSearch:
     `short` is set when this tail cannot tell: it begins after the position, or may do so.
     """
 
-    __slots__ = ("_anchored", "_count", "_is_long_line", "_mark", "_stream", "short")
+    __slots__ = ("_anchored", "_count", "_mark", "_stream", "short")
 
     def __init__(self, position: Position) -> None:
         self._stream = position.stream
         self._mark = position.last
-        self._is_long_line = position.last.is_long_line
         self._anchored = False
         self._count = 0
         self.short = False
@@ -173,11 +153,11 @@ class TailSearch:
             if stamp < mark.stamp:
                 self._anchored = True
                 continue
-            if stamp > mark.stamp or not (self._anchored or self._is_long_line):
+            if stamp > mark.stamp or not self._anchored:
                 self.short = True
                 return None
             self._count += 1
-            if self._count == mark.count or (self._is_long_line and entry.endswith(b"\n")):
+            if self._count == mark.count:
                 return index
         return None
 

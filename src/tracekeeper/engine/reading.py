@@ -5,8 +5,6 @@ from tracekeeper.engine.position import Position, Search, TailSearch, WholeSearc
 
 FIRST_TAIL = 1000
 """Entries asked for after a break. dockerd finds 1000 in 20 ms, and decodes 100 MB in 3 s."""
-LONG_LINE_TAIL = 4
-"""Entries asked for behind a long line, whose pieces are of 16 KiB each."""
 TAIL_GROWTH = 4
 """Small, so that a link on which every connection dies after a megabyte still gets on."""
 
@@ -22,7 +20,7 @@ class Reading:
     def __init__(self, position: Position) -> None:
         self.position = position
         self._search: Search | None = None
-        self._tail: int | None = None
+        self._tail: int | None = FIRST_TAIL
         self.again()
 
     @property
@@ -45,8 +43,6 @@ class Reading:
         if self.short:
             tail = (self._tail or FIRST_TAIL) * TAIL_GROWTH
             self._tail = tail if tail < self.position.seen else None
-        elif self.settled:
-            self._tail = LONG_LINE_TAIL if self.position.last.is_long_line else FIRST_TAIL
         if whole:
             self._tail = None
         self._decoder = FrameDecoder()
@@ -84,4 +80,5 @@ class Reading:
         if index is None:
             return []
         self._search = None
+        self._tail = FIRST_TAIL
         return frames[index:]

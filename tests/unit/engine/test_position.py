@@ -1,11 +1,9 @@
-from collections.abc import Callable
 from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracekeeper.engine import position as position_module
 from tracekeeper.engine.frames import STDERR, STDOUT, Frame, encoded
 from tracekeeper.engine.position import Mark, Position, TailSearch, WholeSearch, difference
 
@@ -20,10 +18,6 @@ def entry(second: int, stream: int = STDOUT) -> Frame:
     return stream, stamp(second) + b" text\n"
 
 
-def piece(second: int, stream: int = STDOUT) -> Frame:
-    return stream, stamp(second) + b" text"
-
-
 def after(*frames: Frame, position: Position = START) -> Position:
     return position.after(list(frames), encoded(list(frames)))
 
@@ -31,8 +25,9 @@ def after(*frames: Frame, position: Position = START) -> Position:
 def test_position_counts_entries_of_one_time_in_one_stream() -> None:
     frames = entry(1), entry(2), entry(2, STDERR), entry(2)
     position = after(*frames)
-    out, err = Mark(stamp(2), 2, lines=2, ended=True), Mark(stamp(2), 1, lines=1, ended=True)
-    assert position == Position(4, stamp(1), STDOUT, out, err, crc32(encoded(list(frames))))
+    assert position == Position(
+        4, stamp(1), STDOUT, Mark(stamp(2), 2), Mark(stamp(2), 1), crc32(encoded(list(frames)))
+    )
     assert position.last == position.out
 
 
@@ -40,18 +35,14 @@ def test_position_counts_on_over_chunks() -> None:
     position = START
     for frame in (entry(1), entry(2, STDERR), entry(1)):
         position = after(frame, position=position)
-    assert position.out == Mark(stamp(1), 2, lines=2, ended=True)
+    assert position.out == Mark(stamp(1), 2)
     assert position.crc == after(entry(1), entry(2, STDERR), entry(1)).crc
-    assert after(entry(3, STDERR), position=position).last == Mark(stamp(3), 1, 1, True)
+    assert after(entry(3, STDERR), position=position).last == Mark(stamp(3), 1)
 
 
 def test_the_next_start_begins_where_the_last_one_ended() -> None:
     position = Position(seen=7, first=stamp(1), began=3, held=b"\x1etrace", status=1)
     assert position.at_start() == Position(seen=7, first=stamp(1), began=7)
-
-
-COUNTS = st.integers(0, 1 << 20)
-MARKS = st.builds(Mark, st.binary(max_size=30), COUNTS, COUNTS, st.booleans())
 
 
 @given(
@@ -60,8 +51,8 @@ MARKS = st.builds(Mark, st.binary(max_size=30), COUNTS, COUNTS, st.booleans())
         seen=st.integers(0, 1 << 40),
         first=st.binary(max_size=30),
         stream=st.sampled_from([STDOUT, STDERR]),
-        out=MARKS,
-        err=MARKS,
+        out=st.builds(Mark, st.binary(max_size=30), st.integers(0, 1 << 20)),
+        err=st.builds(Mark, st.binary(max_size=30), st.integers(0, 1 << 20)),
         crc=st.integers(0, (1 << 32) - 1),
         began=st.integers(0, 1 << 40),
         held=st.binary(max_size=60),
@@ -113,49 +104,6 @@ def test_tail_that_may_begin_between_two_pieces_is_short() -> None:
     search = TailSearch(after(entry(1), entry(2), entry(2)))
     assert search.feed([entry(1, STDERR), entry(2)]) is None
     assert search.short
-
-
-@pytest.mark.parametrize(
-    ("entries", "is_long"),
-    [
-        ([piece, piece, piece, entry], True),
-        ([piece, piece, entry], False),
-        ([piece, piece, piece, piece], False),
-        ([piece, entry, piece, entry], False),
-        ([entry, piece, piece, piece], False),
-    ],
-)
-def test_a_long_line_is_one_that_is_finished(
-    entries: list[Callable[[int], Frame]], is_long: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(position_module, "LONG_LINE", 4)
-    frames = [make(1) for make in entries]
-    position = START
-    for frame in frames:
-        position = after(frame, position=position)
-    assert position.last == after(*frames).last
-    assert position.last.is_long_line is is_long
-
-
-@given(st.data(), st.lists(st.tuples(st.sampled_from([STDOUT, STDERR]), st.integers(1, 9))))
-def test_a_tail_never_misleads(data: st.DataObject, lines: list[tuple[int, int]]) -> None:
-    """Each line has a time of its own, as long lines have."""
-    log = [
-        frame
-        for second, (stream, count) in enumerate(lines)
-        for frame in [*[piece(second, stream)] * (count - 1), entry(second, stream)]
-    ]
-    taken = data.draw(st.integers(0, len(log)))
-    tail = data.draw(st.integers(0, len(log)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(position_module, "LONG_LINE", 3)
-        position = after(*log[:taken]) if taken else START
-        search = TailSearch(position)
-        index = search.feed(log[tail:])
-    if taken and index is not None:
-        assert tail + index == taken
-    if taken and position.last.is_long_line and tail < taken:
-        assert index is not None
 
 
 def test_whole_log_is_counted() -> None:

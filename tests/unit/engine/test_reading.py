@@ -1,10 +1,9 @@
 import pytest
 
-from tracekeeper.engine import position as position_module
 from tracekeeper.engine import reading as reading_module
 from tracekeeper.engine.frames import STDOUT, Frame, encoded
 from tracekeeper.engine.position import Position
-from tracekeeper.engine.reading import FIRST_TAIL, LONG_LINE_TAIL, Reading
+from tracekeeper.engine.reading import FIRST_TAIL, Reading
 
 
 def entries(*seconds: int) -> list[Frame]:
@@ -58,21 +57,7 @@ def test_a_tail_that_was_short_grows_until_it_is_the_whole(
         reading.again()
     assert tails == [1, 2]
     assert reading.feed(log(1, 2, 3, 4)) == entries(4)
-    reading.again()
     assert reading.tail == 1
-
-
-def test_behind_a_long_line_its_end_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(position_module, "LONG_LINE", 3)
-    piece, end = (STDOUT, entries(1)[0][1][:-1]), entries(1)[0]
-    line = [piece, piece, end]
-    reading = Reading(Position().after(line, encoded(line)))
-    assert reading.tail == LONG_LINE_TAIL
-    assert reading.feed(encoded([piece, end])) == []
-    assert reading.settled
-    assert reading.feed(log(2)) == entries(2)
-    reading.again()
-    assert reading.tail == FIRST_TAIL
 
 
 def test_the_whole_log_can_be_asked_for() -> None:
