@@ -1,14 +1,12 @@
 """Images for tests that need a Docker Engine: made here from busybox, removed at the end.
 
-No registry is reached. The engine is spoken to with the standard library alone, so that these
-fixtures do not depend on what they help to test.
+No registry is reached. The engine is spoken to past our own client, so that these fixtures do not
+depend on what they help to test.
 """
 
-import http.client
 import io
 import json
 import os
-import socket
 import subprocess
 import tarfile
 import uuid
@@ -19,18 +17,9 @@ from typing import Any
 
 import pytest
 
+from tracekeeper.net.lab.daemon import UnixConnection
+
 BUSYBOX = Path("/bin/busybox")
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=60)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +33,7 @@ def engine_api(engine_url: str) -> Callable[..., Any]:
     """`engine_api(method, path, body=b"")`: a request to the engine, past our own client."""
 
     def call(method: str, path: str, body: bytes = b"") -> Any:
-        connection = _Connection(engine_url.removeprefix("unix://"))
+        connection = UnixConnection(Path(engine_url.removeprefix("unix://")))
         try:
             headers = {"Content-Type": "application/json" if body[:1] == b"{" else "x/x"}
             connection.request(method, f"/v1.41{path}", body, headers)

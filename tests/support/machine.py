@@ -10,7 +10,6 @@ is needed.
 """
 
 import contextlib
-import http.client
 import json
 import os
 import select
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.engine import answers, ensure_image
+
+from tracekeeper.net.lab.daemon import UnixConnection, freeze
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -138,7 +139,8 @@ class Machine:
 
     def freeze(self) -> None:
         """Stop the daemon from running, without ending it."""
-        self._signal(signal.SIGSTOP)
+        assert self._daemon is not None
+        freeze(_child(self._daemon.pid))
 
     def thaw(self) -> None:
         """Let a frozen daemon go on."""
@@ -162,7 +164,7 @@ class Machine:
 
     def api(self, method: str, path: str, body: bytes = b"") -> Any:
         """A request past our own client. A status of 400 and more is an AssertionError."""
-        connection = _UnixConnection(f"{self.home}/docker.sock")
+        connection = UnixConnection(self.home / "docker.sock")
         with contextlib.closing(connection):
             headers = {"Content-Type": "application/json"} if body else {}
             connection.request(method, path, body, headers)
@@ -296,14 +298,3 @@ def _handed_over(listener: socket.socket | None) -> dict[str, str]:
 
 def _child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=60)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)

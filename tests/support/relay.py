@@ -62,7 +62,8 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         for writer in self._connections.values():
-            writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # of one that closed before it was asked to
+                writer.transport.abort()
         await asyncio.sleep(0.01)  # in which the transports close
 
 

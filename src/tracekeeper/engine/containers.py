@@ -144,23 +144,6 @@ class Containers:
         ):
             yield chunks
 
-    async def leave_exec(self, container: str) -> str:
-        """Create an exec in a running container that nobody will start; its id."""
-        config = {"Cmd": ["true"]}
-        created = await self._engine.call("POST", f"{_path(container)}/exec", Created, json=config)
-        return created.id
-
-    async def knows_exec(self, exec_id: str) -> bool:
-        """Whether the engine process still has it. It is kept in memory alone, and only as long as
-        its container runs."""
-        try:
-            await self._engine.do("GET", f"/exec/{quote(exec_id, safe='')}/json")
-        except EngineRefused as error:
-            if error.status != 404:
-                raise
-            return False
-        return True
-
     async def execute(self, container: str, command: Sequence[str], *, user: str = "") -> int:
         """Run a command in a running container and wait for it; its exit status, output unseen."""
         execs = self._engine.execs

@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from urllib.parse import quote
 
 from tracekeeper.engine.client import Engine
-from tracekeeper.engine.errors import CommandNotStarted
+from tracekeeper.engine.errors import CommandNotStarted, EngineRefused
 from tracekeeper.engine.frames import STDOUT, Frame, FrameDecoder
 from tracekeeper.engine.http import UPGRADE, Response
 from tracekeeper.engine.models import Created, ExecState
@@ -98,6 +98,17 @@ class Execs:
     async def inspect(self, exec_id: str) -> ExecState:
         """How it is."""
         return await self._engine.call("GET", f"/exec/{exec_id}/json", ExecState)
+
+    async def knows(self, exec_id: str) -> bool:
+        """Whether the engine process still has it. It is kept in memory alone, and only as long as
+        its container runs."""
+        try:
+            await self.inspect(exec_id)
+        except EngineRefused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     async def check_started(self, exec_id: str, said: bytes) -> None:
         """Raises CommandNotStarted if the output `said` is the engine's own, who could not start

@@ -59,9 +59,9 @@ PLANTED: dict[str, tuple[Scene, str]] = {
         """
 from tracekeeper.engine.containers import Containers
 from tracekeeper.runner.executors.canary import Canary
-async def no(self): return False
+async def untold(self): return None
 async def yes(*_): return True
-Canary.died, Containers.remembers_start = no, yes
+Canary.tells, Containers.remembers_start = untold, yes
 """,
     ),
     "no end marker": (

@@ -41,12 +41,13 @@ def is_forgotten(lab: Lab) -> bool:
 
 
 @pytest.fixture
-def connected(lab: Lab) -> socket.socket:
+def connected(lab: Lab) -> Iterator[socket.socket]:
     """A connection from the client to the engine on which nothing has been said."""
     with lab.inside():
         connection = socket.create_connection((HOST_ADDRESS, 2376))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PATIENCE_MS)
-    return connection
+    with connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PATIENCE_MS)
+        yield connection
 
 
 def said(connection: socket.socket) -> bytes:
@@ -127,8 +128,7 @@ def test_a_cut_hides_and_a_mend_heals(lab: Lab, connected: socket.socket) -> Non
         connected.recv(1)
     lab.mend()
     connected.settimeout(SECONDS)
-    with connected:
-        assert connected.recv(len(REFUSAL)) == REFUSAL
+    assert connected.recv(len(REFUSAL)) == REFUSAL
 
 
 def test_a_mistyped_variant_is_named(lab: Lab) -> None:
@@ -208,8 +208,7 @@ def test_a_paused_engine_says_nothing(lab: Lab, connected: socket.socket) -> Non
         connected.recv(1)
     lab.resume_engine()
     connected.settimeout(SECONDS)
-    with connected:
-        assert connected.recv(1) == REFUSAL[:1]
+    assert connected.recv(1) == REFUSAL[:1]
 
 
 def test_a_stopped_engine_is_named(lab: Lab) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.support.fault_proxy import Fault, FaultProxy, Plan, no_faults
 from tracekeeper.engine import client
 from tracekeeper.engine.client import Engine
 from tracekeeper.engine.containers import Containers
+from tracekeeper.engine.execs import Execs
 from tracekeeper.engine.follow import Follow
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.http import Timeouts
@@ -124,6 +125,30 @@ def network(proxy: FaultProxy, **settings: float) -> Host:
     return msgspec.structs.replace(Host(proxy.url, preview=False), **settings)
 
 
+def cutting(proxy: FaultProxy, left: Sequence[str] = ("nothing",)) -> Meanwhile:
+    """Cuts every connection once there is output, and a canary has been `left`."""
+
+    async def cut(heard: Heard) -> None:
+        await until(lambda: heard.output and left)
+        proxy.cut_all()
+
+    return cut
+
+
+@pytest.fixture
+def canaries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Those that have been left, at once."""
+    create, left = Execs.create, []
+
+    async def noted(self: Execs, container: str, command: Sequence[str]) -> str:
+        left.append(await create(self, container, command))
+        return left[-1]
+
+    monkeypatch.setattr(canary, "FIRST", 0.0)
+    monkeypatch.setattr(Execs, "create", noted)
+    return left
+
+
 async def until(condition: Callable[[], object]) -> None:
     while not condition():
         await asyncio.sleep(0.01)
@@ -214,22 +239,16 @@ def test_only_a_connection_broke_not_the_engine(
     engine_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    canaries: list[str],
 ) -> None:
     """The canary lives: however much the engine has forgotten since, it is the same one."""
 
     async def forgotten(_self: object, _container: str) -> bool:
         return False
 
-    monkeypatch.setattr(canary, "FIRST", 0.0)
     monkeypatch.setattr("tracekeeper.engine.containers.Containers.remembers_start", forgotten)
     with proxied(engine_url, tmp_path) as proxy:
-
-        async def cut(heard: Heard) -> None:
-            await until(lambda: heard.output)
-            await asyncio.sleep(0.3)
-            proxy.cut_all()
-
-        ended, heard = follow_script(network(proxy), QUIET, cut)
+        ended, heard = follow_script(network(proxy), QUIET, cutting(proxy, canaries))
     assert (ended.doubt, heard.output) == ("", b"one\ntwo\n")
     assert len(heard.broke) == 1
 
@@ -239,20 +258,14 @@ def test_an_engine_that_has_lost_the_canary_was_restarted(
     engine_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    canaries: list[str],
 ) -> None:
     async def knows(_self: object, _exec: str) -> bool:
         return False
 
-    monkeypatch.setattr(canary, "FIRST", 0.0)
-    monkeypatch.setattr("tracekeeper.engine.containers.Containers.knows_exec", knows)
+    monkeypatch.setattr("tracekeeper.engine.execs.Execs.knows", knows)
     with proxied(engine_url, tmp_path) as proxy:
-
-        async def cut(heard: Heard) -> None:
-            await until(lambda: heard.output)
-            await asyncio.sleep(0.3)
-            proxy.cut_all()
-
-        ended, heard = follow_script(network(proxy), QUIET, cut)
+        ended, heard = follow_script(network(proxy), QUIET, cutting(proxy, canaries))
     assert ended.doubt == RESTARTED
     assert f"WARNING: {RESTARTED}" in heard.notes
     assert heard.output == b"one\ntwo\n"
@@ -272,12 +285,7 @@ def test_without_a_canary_the_memory_of_the_engine_counts(
     monkeypatch.setattr(canary, "FIRST", 60.0)
     monkeypatch.setattr("tracekeeper.engine.containers.Containers.remembers_start", remembers)
     with proxied(engine_url, tmp_path) as proxy:
-
-        async def cut(heard: Heard) -> None:
-            await until(lambda: heard.output)
-            proxy.cut_all()
-
-        ended, heard = follow_script(network(proxy), QUIET, cut)
+        ended, heard = follow_script(network(proxy), QUIET, cutting(proxy))
     assert ended.doubt == ("" if remembered else FORGOTTEN)
     assert heard.output == b"one\ntwo\n"
 

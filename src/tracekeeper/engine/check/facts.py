@@ -29,8 +29,6 @@ class Info(msgspec.Struct, frozen=True, rename="pascal"):
     logging_driver: str = ""
     live_restore_enabled: bool = False
     os_type: str = msgspec.field(name="OSType", default="linux")
-    operating_system: str = ""
-    cgroup_version: str = ""
     warnings: list[str] | None = None
     system_time: str = ""
     plugins: Plugins = Plugins()

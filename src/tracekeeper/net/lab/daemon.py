@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -20,6 +21,23 @@ from tracekeeper.net.lab.network import HOST
 NEEDED = {"dockerd": "docker.io", "iptables": "iptables"}
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
+
+
+def freeze(pid: int) -> None:
+    """Stop a process where it is (SIGSTOP), and wait until all its threads have stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_SECONDS
+    while not all(_has_stopped(stat) for stat in Path(f"/proc/{pid}/task").glob("*/stat")):
+        if time.monotonic() > deadline:
+            raise LabError(f"process {pid} goes on after SIGSTOP")
+        time.sleep(0.001)
+
+
+def _has_stopped(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(") ")[2].startswith(("T", "t"))
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended
+        return True
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -12,7 +12,7 @@ from typing import Any, Self
 from tracekeeper.engine.host import Host
 from tracekeeper.engine.hosts import tls_from_directory
 from tracekeeper.net.lab import certificates, daemon, firewall, keeper
-from tracekeeper.net.lab.daemon import Daemon
+from tracekeeper.net.lab.daemon import Daemon, freeze
 from tracekeeper.net.lab.firewall import Firewall, Variant
 from tracekeeper.net.lab.keeper import Keeper
 from tracekeeper.net.lab.namespaces import inside_network
@@ -170,11 +170,6 @@ class Lab:
         """The PID of dockerd."""
         return self._daemon.pid
 
-    @property
-    def engine_log(self) -> str:
-        """What dockerd has said so far."""
-        return self._daemon.log.read_text(errors="replace")
-
     def ask(self, method: str, target: str, body: object = None) -> Any:
         """One request to the engine past the network; the answer, JSON where it is that."""
         return self._daemon.ask(method, target, body)
@@ -202,7 +197,7 @@ class Lab:
 
     def pause_engine(self) -> None:
         """Stop dockerd where it is: its kernel still acknowledges, nothing answers."""
-        os.kill(self.engine_pid, signal.SIGSTOP)
+        freeze(self.engine_pid)
 
     def resume_engine(self) -> None:
         """Take `pause_engine` back."""

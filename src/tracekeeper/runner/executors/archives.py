@@ -9,7 +9,7 @@ import os
 import stat
 import tarfile
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -86,15 +86,22 @@ class _Blocking:
 
     def read(self, size: int) -> bytes:
         while len(self._rest) < size:
-            self._reading = reading = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            if self._stopped:  # it may have looked for the reading before there was one
-                reading.cancel()
-            chunk = reading.result()
-            if not chunk:
+            if not (chunk := self._chunk()):
                 break
             self._rest += chunk
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
+
+    def _chunk(self) -> bytes:
+        self._reading = reading = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        if self._stopped:  # it may have looked for the reading before there was one
+            reading.cancel()
+        try:
+            return reading.result()
+        except CancelledError:
+            if not self._stopped:
+                raise
+            return b""
 
     async def _next(self) -> bytes:
         return b"" if self._stopped else await anext(self._chunks, b"")

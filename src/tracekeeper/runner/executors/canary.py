@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from tracekeeper.engine.containers import Containers
+from tracekeeper.engine.client import Engine
 from tracekeeper.errors import EngineError
 
 FIRST = 1.0
@@ -30,8 +30,8 @@ class Canary:
     """Tells a restarted engine from one to which only the connection broke. `name` is that of a
     canary which another process has left."""
 
-    def __init__(self, containers: Containers, container: str, name: str = "") -> None:
-        self._containers = containers
+    def __init__(self, engine: Engine, container: str, name: str = "") -> None:
+        self._engine = engine
         self._container = container
         self.name = name
         """What it is called; empty where there is none."""
@@ -43,15 +43,14 @@ class Canary:
         if not wanted():
             return
         with suppress(EngineError):
-            self.name = await self._containers.leave_exec(self._container)
+            self.name = await self._engine.execs.create(self._container, ["true"])
 
-    async def lives(self) -> bool:
-        """True if the engine is the one that had it: it was not restarted. Raises EngineError."""
-        return bool(self.name) and await self._containers.knows_exec(self.name)
-
-    async def died(self) -> bool:
-        """True if the engine has forgotten it though the container runs: it was restarted.
-        Raises EngineError."""
-        if not self.name or await self._containers.knows_exec(self.name):
-            return False
-        return (await self._containers.inspect(self._container)).state.running
+    async def tells(self) -> bool | None:
+        """True: the engine is the one that had it. False: it has forgotten it though the container
+        runs, so it was restarted. None: that cannot be told. Raises EngineError."""
+        if not self.name:
+            return None
+        if await self._engine.execs.knows(self.name):
+            return True
+        state = (await self._engine.containers.inspect(self._container)).state
+        return False if state.running else None

@@ -106,7 +106,7 @@ class ContainerRun:
         self._preview = Preview(output, nonce, lambda: follow.position.seen - before)
         self._backoff = Backoff(engine.host.patience)
         self._story = Story(output, peer=engine.url, patience=engine.host.patience)
-        self._canary = Canary(engine.containers, container, canary)
+        self._canary = Canary(engine, container, canary)
         self._showing: asyncio.Task[None] | None = None
         self._was_cut = self._is_taken_up = False
         self._starts = 0
@@ -301,9 +301,10 @@ class ContainerRun:
         """After a break: is it still the engine that read the output so far?"""
         if not self._was_cut or self._restarted:
             return
-        if await self._canary.lives():
+        same = await self._canary.tells()
+        if same:
             self._was_cut = False
-        elif await self._canary.died():
+        elif same is False:
             self._restarted = RESTARTED
             self._output.note(f"WARNING: {RESTARTED}")
 
