@@ -276,6 +276,7 @@ def test_clock_of_the_host_set_back(faults_seed: int) -> None:
         assert player.green
 
 
+@pytest.mark.timeout(1800)
 def test_logs_changed_behind_our_back(faults_seed: int, faults_full: bool) -> None:
     count = FULL if faults_full else SAMPLE
     wrong = [seed for seed in range(faults_seed, faults_seed + count) if not honest(seed)]
