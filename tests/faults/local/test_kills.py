@@ -135,11 +135,13 @@ class Victim:
         runs = sorted(self.data.glob("runs/*/events.jsonl"), key=lambda p: int(p.parent.name))
         return [json.loads(line) for line in runs[-1].read_bytes().splitlines()]
 
-    def next_run(self) -> int:
+    def next_run(self) -> bytes:
+        """What a run says that goes well."""
         with self.start(NEXT) as process:
             output = process.communicate(timeout=60)[0]
         assert b"Traceback" not in output, output
-        return process.returncode
+        assert process.returncode == 0, output
+        return output
 
     def left(self) -> list[str]:
         """Processes and directories of runs that are over."""
@@ -194,8 +196,8 @@ def check_trace(job: Path) -> None:
 def kill_and_clean_up(victim: Victim, chance: random.Random) -> None:
     victim.kill(chance)
     victim.check_what_is_kept()
-    assert victim.next_run() == 0
-    assert victim.left() == []
+    said = victim.next_run()
+    assert victim.left() == [], said
     victim.check_what_is_kept()
 
 
