@@ -5,7 +5,7 @@
       id                    names this directory on containers and processes
       cache/                caches, kept between runs
       runs/1/
-        lock                held (flock) as long as the run goes on
+        lock                held (flock) as long as the run goes on; whose process it is
         engine              the Docker Engine it uses, as JSON; gone once nothing is left there
         events.jsonl        everything that happened, one JSON object a line
         jobs/2-test/        trace, journal, result.json, artifacts/
@@ -18,6 +18,7 @@ import fcntl
 import itertools
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,9 +28,12 @@ import msgspec
 
 from tracekeeper.engine.host import Host
 from tracekeeper.errors import StorageError, UsageError
+from tracekeeper.runner.processes import exists
 from tracekeeper.workspace.disk import storing, written_whole
 
 JOBS_PER_RUN = 100_000
+SETTLING = 1.0
+"""Seconds that the lock of a process that is gone is waited for."""
 """Job ids are run × this + the job's place in the run: unique, and they tell the run."""
 
 
@@ -114,11 +118,10 @@ class RunDirectory:
             fd = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locks(fd, fcntl.LOCK_EX):
             os.close(fd)
             return None
+        _sign(fd)
         return fd
 
     def forget_records(self) -> None:
@@ -181,14 +184,39 @@ class RunDirectory:
             yield how == fcntl.LOCK_SH
             return
         try:
-            fcntl.flock(fd, how | fcntl.LOCK_NB)
-            free = True
-        except BlockingIOError:
-            free = False
-        try:
-            yield free
+            yield _locks(fd, how)
         finally:
             os.close(fd)
+
+
+def _locks(fd: int, how: int) -> bool:
+    """Lock a file, if nobody else does; whether that worked.
+
+    Where the process that has signed it is gone, its lock goes in a moment: a child holds it that
+    was forked but had not begun its own program yet.
+    """
+    deadline = time.monotonic() + SETTLING
+    while True:
+        try:
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _owner_lives(fd) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
+def _sign(fd: int) -> None:
+    """Say in a file that we have locked it."""
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+
+
+def _owner_lives(fd: int) -> bool:
+    """Whether the process lives that has signed a file; one that is not signed has a living one."""
+    signed = os.pread(fd, 20, 0).strip()
+    return not signed.isdigit() or exists(int(signed))
 
 
 class DataDirectory:
@@ -253,6 +281,7 @@ class DataDirectory:
                     continue
                 fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
+            _sign(fd)
             return RunDirectory(path), fd
         raise AssertionError("numbers never end")
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tracekeeper.engine.host import Host, Tls
 from tracekeeper.errors import StorageError, UsageError
+from tracekeeper.local import data as data_module
 from tracekeeper.local.data import JOBS_PER_RUN, DataDirectory, next_number
 
 
@@ -99,6 +102,49 @@ def test_locks(tmp_path: Path) -> None:
             assert not again
         assert run.locked()
     assert not run.locked()
+
+
+HOLDER = """
+import os, signal, sys
+from pathlib import Path
+from tracekeeper.local.data import DataDirectory
+DataDirectory.open(Path(sys.argv[1])).new_run()
+if os.fork():
+    print("held", flush=True)
+    signal.pause()
+sys.stdin.read()
+"""
+"""Locks a run, and forks a child that has the lock too until its input ends."""
+
+
+def test_a_child_that_was_not_begun_yet_may_hold_the_lock_of_a_process_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "data"
+    command = [sys.executable, "-c", HOLDER, str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        hand, voice = holder.stdin, holder.stdout
+        assert hand
+        assert voice
+        assert voice.readline() == b"held\n"
+        run = DataDirectory.open(place).run(1)
+        assert run.locked()
+        holder.kill()
+        holder.wait()
+        monkeypatch.setattr(data_module, "SETTLING", 0.0)
+        assert run.locked()
+
+        def let_go(_: float) -> None:
+            hand.close()
+            voice.read()
+
+        monkeypatch.setattr(data_module, "SETTLING", 3600.0)
+        monkeypatch.setattr("tracekeeper.local.data.time.sleep", let_go)
+        assert not run.locked()
+        taken = run.take()
+        assert taken is not None
+        assert (place / "runs/1/lock").read_text() == f"{os.getpid()}\n"
+        os.close(taken)
 
 
 def test_a_run_that_has_just_begun_is_nobodys_to_clean_up(tmp_path: Path) -> None:
