@@ -126,7 +126,12 @@ def start(home: Path, host: str) -> subprocess.Popen[bytes]:
     say(f"starting one at {host}")
     with (home / "log").open("wb") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"TMPDIR": str(home)},
+            start_new_session=True,
         )
 
 

@@ -119,7 +119,8 @@ class Machine:
                 stdin=listener.fileno() if listener else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **_handed_over(listener)},
+                # containerd writes its stacks into this directory after the daemon was frozen.
+                env={**os.environ, "TMPDIR": str(self.home), **_handed_over(listener)},
                 start_new_session=True,
             )
             if listener:

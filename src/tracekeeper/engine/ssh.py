@@ -43,7 +43,7 @@ _SOCKET = "engine.sock"
 _KEPT = 8192  # bytes of what ssh says
 _LINES = 3
 _END = 2.0  # seconds to end in, before it is killed
-_DOUBT = 0.1  # seconds after the end of a stream in which ssh may turn out to have ended
+_DOUBT = 0.1  # seconds after the end of a stream in which ssh says why, or turns out to have ended
 _LONGEST = 60  # characters of a directory, so that the path of a socket in it is not too long
 
 
@@ -284,6 +284,7 @@ class _SshConnection:
         try:
             data = await self._inner.read()
         except ConnectionLost as error:
+            await self._session.wait_end(_DOUBT)
             raise self._lost(error) from error
         if not data:
             await self._session.wait_end(_DOUBT)
@@ -297,6 +298,7 @@ class _SshConnection:
         try:
             await self._inner.write(data)
         except ConnectionLost as error:
+            await self._session.wait_end(_DOUBT)
             raise self._lost(error) from error
 
     def _lost(self, error: ConnectionLost) -> ConnectionLost:

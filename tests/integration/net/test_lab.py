@@ -211,6 +211,15 @@ def test_a_paused_engine_says_nothing(lab: Lab, connected: socket.socket) -> Non
     assert connected.recv(1) == REFUSAL[:1]
 
 
+def test_what_an_engine_writes_of_its_own_accord_goes_with_the_lab(lab: Lab) -> None:
+    """A paused dockerd that goes on may ask containerd for its stacks."""
+    lab.ask("GET", "/_ping")
+    children = Path(f"/proc/{lab.engine_pid}/task").glob("*/children")
+    [containerd] = [int(pid) for child in children for pid in child.read_text().split()]
+    os.kill(containerd, signal.SIGUSR1)
+    until(lambda: list(lab.certificates.parent.glob("containerd.*.stacks.log")))
+
+
 def test_a_stopped_engine_is_named(lab: Lab) -> None:
     lab.stop_engine()
     with pytest.raises(LabError, match="does not run"):

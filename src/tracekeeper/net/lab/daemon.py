@@ -92,6 +92,8 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # containerd writes its stacks into this directory after the daemon was paused.
+                env={**os.environ, "TMPDIR": str(self._keeper.home)},
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
